@@ -1,0 +1,40 @@
+"""Contrastive reinforcement learning with networks of any depth."""
+
+from ._algorithm import AbstractAlgorithm, Agent, Metrics
+from ._checkpoint import CheckpointError, Checkpoints, load_agent
+from ._goals import GeometricGoals
+from ._plan import Plan, plan
+from ._replay import Batch, Replay
+from ._run import Run, read_metrics
+from ._train import Interrupted, NonFinite, evaluation_key, train
+from ._trainer import Trainer, TrainState
+from .contrastive import ContrastiveRL
+from .energies import dot, l2
+from .losses import infonce, symmetric_infonce
+
+__all__ = [
+    "AbstractAlgorithm",
+    "Agent",
+    "Batch",
+    "CheckpointError",
+    "Checkpoints",
+    "ContrastiveRL",
+    "GeometricGoals",
+    "Interrupted",
+    "Metrics",
+    "NonFinite",
+    "Plan",
+    "Replay",
+    "Run",
+    "TrainState",
+    "Trainer",
+    "dot",
+    "evaluation_key",
+    "infonce",
+    "l2",
+    "load_agent",
+    "plan",
+    "read_metrics",
+    "symmetric_infonce",
+    "train",
+]

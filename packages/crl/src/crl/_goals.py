@@ -1,0 +1,40 @@
+"""Hindsight goals: which later step of the same episode a step is trained to reach (paper section 3)."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+
+class GeometricGoals(eqx.Module):
+    """The goal of step i is step i + k, where P(k) is proportional to discount^k, 1 <= k <= steps left.
+
+    This is the discounted state-occupancy measure cut at the end of the episode and renormalised, drawn by
+    inverting its distribution function: one uniform number and O(1) work a sample. Source: Eysenbach et al. 2022
+    (arXiv 2206.07568), section 4; the reference draws the same law from a T x T table.
+    """
+
+    discount: float
+
+    def __init__(self, discount: float = 0.99):
+        """`discount` lies strictly between 0 and 1; else `ValueError`."""
+        if isinstance(discount, bool) or not isinstance(discount, float) or not 0.0 < discount < 1.0:
+            raise ValueError(
+                f"`discount` of GeometricGoals must be a float strictly between 0 and 1; got {discount!r}."
+            )
+        self.discount = discount
+
+    def __call__(self, u: Float[Array, ""], left: Int[Array, ""]) -> Int[Array, ""]:
+        """How many steps ahead the goal lies.
+
+        Args:
+            u: uniform on [0, 1).
+            left: steps left in the episode after this one, R >= 0.
+
+        Returns:
+            k in 1..R, or 0 where R = 0: an episode's last step has itself as goal.
+        """
+        log_discount = jnp.log(jnp.asarray(self.discount, u.dtype))
+        within = -jnp.expm1(left.astype(u.dtype) * log_discount)  # 1 - discount^R, the mass of 1..R
+        k = jnp.ceil(jnp.log1p(-u * within) / log_discount).astype(left.dtype)
+        # In float32 the two ends round to 0 (u = 0) and R + 1 (u near 1).
+        return jnp.minimum(jnp.maximum(k, 1), left)

@@ -1,0 +1,163 @@
+"""What a run would take: parameters, work, memory and disk, known before anything is compiled."""
+
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.random as jr
+import psutil
+from jaxtyping import PyTree
+
+from ._cost import matmul_flops, peak_bytes
+from ._replay import Batch
+from ._trainer import Trainer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The size of a run.
+
+    Attributes:
+        parameters: numbers learned, by network.
+        flops_per_update: matrix work of one update.
+        env_steps, updates, collects: totals of the run.
+        env_steps_per_update: environment steps taken for one gradient step.
+        replay_bytes: the ring.
+        agent_bytes: networks and optimiser.
+        update_bytes: what one update needs at its worst moment besides the state (from above).
+        snapshot_bytes: one agent snapshot on disk.
+        snapshots: how many the run leaves.
+    """
+
+    parameters: dict[str, int]
+    flops_per_update: int
+    env_steps: int
+    updates: int
+    collects: int
+    env_steps_per_update: float
+    replay_bytes: int
+    agent_bytes: int
+    update_bytes: int
+    snapshot_bytes: int
+    snapshots: int
+
+    @property
+    def state_bytes(self) -> int:
+        """One resume state, in memory and on disk."""
+        return self.replay_bytes + self.agent_bytes
+
+    @property
+    def memory_bytes(self) -> int:
+        """On the device while learning. On a CPU the copy that a checkpoint is written from comes on top."""
+        copy = self.state_bytes if jax.default_backend() == "cpu" else 0
+        return self.state_bytes + self.update_bytes + copy
+
+    @property
+    def disk_bytes(self) -> int:
+        """Two resume states, a third while it replaces one of them, and the snapshots."""
+        return 3 * self.state_bytes + self.snapshots * self.snapshot_bytes
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The plan as (what, how much), for a person."""
+        return [
+            *((f"parameters, {name}", f"{count:,}") for name, count in self.parameters.items()),
+            ("parameters, all", f"{sum(self.parameters.values()):,}"),
+            ("matrix work of one update", f"{self.flops_per_update / 1e9:,.3g} GFLOP"),
+            ("env steps", f"{self.env_steps:,}"),
+            ("updates", f"{self.updates:,}"),
+            ("env steps per update", f"{self.env_steps_per_update:,.3g}"),
+            ("matrix work of the run", f"{self.flops_per_update * self.updates / 1e15:,.3g} PFLOP"),
+            ("memory: replay", _gb(self.replay_bytes)),
+            ("memory: networks and optimiser", _gb(self.agent_bytes)),
+            ("memory: one update, at most", _gb(self.update_bytes)),
+            ("memory: in all", _gb(self.memory_bytes)),
+            ("disk: one resume state", _gb(self.state_bytes)),
+            ("disk: in all", _gb(self.disk_bytes)),
+        ]
+
+    def refuse_if_too_large(self, directory: Path) -> None:
+        """Raises `ValueError` where the memory of the device or the disk under `directory` is too small."""
+        available = memory_available()
+        if self.memory_bytes > available:
+            raise ValueError(
+                f"This run needs about {_gb(self.memory_bytes)} of memory and {_gb(available)} are free: lower "
+                f"`crl.Trainer.capacity`, `crl.Trainer.num_envs` or the depth, or set `nets.ResidualMLP.remat`."
+            )
+        there = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
+        free = shutil.disk_usage(there).free
+        if self.disk_bytes > free:
+            raise ValueError(
+                f"This run needs about {_gb(self.disk_bytes)} of disk and {_gb(free)} are free under {there}."
+            )
+
+
+def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
+    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them."""
+    key = jr.key(0)
+    state = eqx.filter_eval_shape(trainer.init, key)
+    env = trainer.env
+    batch = Batch(
+        obs=_floats(trainer.batch_size, env.obs_size),
+        action=_floats(trainer.batch_size, env.action_size),
+        goal=_floats(trainer.batch_size, env.goal_size),
+    )
+    arrays, static = _split(state.agent)
+    update = jax.make_jaxpr(
+        lambda arrays, batch, key: eqx.filter(
+            trainer.algorithm.update(eqx.combine(arrays, static), batch, key), eqx.is_array
+        )
+    )(arrays, batch, key).jaxpr
+    collects = math.ceil(env_steps / trainer.steps_per_collect)
+    updates = trainer.updates_due(collects * trainer.steps_per_collect)
+    agent_bytes = _tree_bytes(state.agent)
+    return Plan(
+        parameters=_parameters(state.agent.networks),
+        flops_per_update=matmul_flops(update),
+        env_steps=collects * trainer.steps_per_collect,
+        updates=updates,
+        collects=collects,
+        env_steps_per_update=trainer.steps_per_collect / trainer.updates,
+        replay_bytes=_tree_bytes(state.replay),
+        agent_bytes=agent_bytes,
+        update_bytes=peak_bytes(update) - agent_bytes,
+        snapshot_bytes=_tree_bytes(state.agent.networks),
+        snapshots=2 + env_steps // eval_every,
+    )
+
+
+def memory_available() -> int:
+    """Bytes free on the device that learns: its own memory, or the machine's for a CPU."""
+    if jax.default_backend() == "cpu":
+        return psutil.virtual_memory().available
+    stats = jax.devices()[0].memory_stats() or {}
+    return stats.get("bytes_limit", psutil.virtual_memory().available)
+
+
+def _floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(float))
+
+
+def _split(tree: PyTree) -> tuple[PyTree, PyTree]:
+    return eqx.partition(tree, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+
+
+def _parameters(networks: PyTree) -> dict[str, int]:
+    """Numbers in each network: children of the pytree, and their children where they hold several networks."""
+    counts: dict[str, int] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(_split(networks)[0]):
+        names = [part.name for part in path if hasattr(part, "name")]
+        name = names[1] if names[0] == "critic" and len(names) > 1 else names[0]
+        counts[name] = counts.get(name, 0) + math.prod(leaf.shape)
+    return counts
+
+
+def _tree_bytes(tree: PyTree) -> int:
+    leaves = jax.tree.leaves(_split(tree)[0])
+    return sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:,.2f} GB"

@@ -1,0 +1,68 @@
+"""What a person sees while a run goes on: one live line on a terminal, plain lines elsewhere."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+_PLAIN_SECONDS = 10.0  # between two plain lines of one stage
+
+
+class Display:
+    """Stage, environment steps, speeds, time left, losses and the last evaluation."""
+
+    def __init__(self, env_steps: int, console: Console | None = None):
+        """`env_steps`: the run's total."""
+        self.console = console or Console(highlight=False)
+        self._total = env_steps
+        self._plain_at = 0.0
+        self._stage = ""
+        self._latest: dict[str, float] = {}
+        self._progress = Progress(
+            TextColumn("{task.fields[stage]:<9}"),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=env_steps, stage="", numbers="")
+
+    def __enter__(self) -> "Display":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def say(self, sentence: str) -> None:
+        """A sentence that stays."""
+        self._progress.console.print(sentence)
+
+    def show(self, stage: str, env_steps: int, line: dict[str, float] | None = None) -> None:
+        """Updates the display; `line` holds any of the run's metrics by name."""
+        self._latest |= line or {}
+        self._progress.update(
+            self._task, completed=env_steps, stage=stage, numbers=_numbers(env_steps, self._latest)
+        )
+        now = time.monotonic()
+        if not self.console.is_terminal and (stage != self._stage or now - self._plain_at > _PLAIN_SECONDS):
+            self.console.print(
+                f"{stage:<9} {env_steps / self._total:4.0%}  {_numbers(env_steps, self._latest)}", soft_wrap=True
+            )
+            self._plain_at = now
+        self._stage = stage
+
+
+def _numbers(env_steps: int, line: dict[str, float]) -> str:
+    shown = (
+        ("speed/env_steps_per_second", "{:,.0f} steps/s"),
+        ("speed/updates_per_second", "{:.3g} updates/s"),
+        ("train/critic_loss", "critic {:.2f}"),
+        ("train/actor_loss", "actor {:.2f}"),
+        ("eval/success_any", "success {:.2f}"),
+        ("eval/time_at_goal_fraction", "at goal {:.2f}"),
+    )
+    parts = [f"{env_steps:,} steps"] + [text.format(line[name]) for name, text in shown if name in line]
+    return " · ".join(parts)

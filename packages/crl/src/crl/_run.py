@@ -1,0 +1,117 @@
+"""The run directory: what a run writes, and how a continued run picks it up."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import PyTree
+from tensorboardX import SummaryWriter
+
+from ._checkpoint import Checkpoints, resume_directory, snapshots_directory
+
+
+class Run:
+    """Metrics, TensorBoard files, agent snapshots and resume states under one directory.
+
+    Attributes:
+        directory: where everything lies; made where it is missing.
+        logged: the environment steps of the last line of `metrics.jsonl`, or -1.
+    """
+
+    def __init__(self, directory: Path | str):
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.metrics_file = self.directory / "metrics.jsonl"
+        self.logged = -1
+        self._resume = Checkpoints(resume_directory(self.directory), keep=2)
+        self._snapshots = Checkpoints(snapshots_directory(self.directory))
+        self._board: SummaryWriter | None = None
+        self._started = time.monotonic()
+
+    def restore(self, like: PyTree) -> tuple[PyTree | None, list[str]]:
+        """The newest state that verifies and a sentence for each newer one that does not; `None` in a new run.
+
+        Lines of `metrics.jsonl` behind that state are cut off, in one atomic rename, and written again by the run.
+        """
+        if not self._resume.steps():
+            self._rewind(-1, -1)
+            return None, []
+        _, state, damaged = self._resume.restore(like)
+        self._rewind(int(state.env_steps), int(state.updates))
+        return state, damaged
+
+    def save(self, state: PyTree, wait: bool = False) -> bool:
+        """Writes a state to go on from; `False` where the last save is still being written and `wait` is not set."""
+        if self._resume.busy and not wait:
+            return False
+        moment = int(state.env_steps) + int(state.updates)  # grows with every collect and every update
+        if moment not in self._resume.steps():
+            self._resume.save(moment, state)
+        if wait:
+            self._resume.wait()
+        return True
+
+    def snapshot(self, env_steps: int, agent: PyTree) -> None:
+        """Writes the agent as it is at an evaluation, where it is not there already."""
+        if env_steps not in self._snapshots.steps():
+            self._snapshots.save(env_steps, agent)
+
+    def log(self, env_steps: int, updates: int, metrics: dict[str, float]) -> dict[str, float]:
+        """Appends one line to `metrics.jsonl` and to TensorBoard's file, and returns it."""
+        line = {"env_steps": env_steps, "updates": updates, "seconds": round(self.seconds, 3), **metrics}
+        with self.metrics_file.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if self._board is None:
+            self._board = SummaryWriter(str(self.directory / "tb"), purge_step=env_steps)
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, env_steps)
+        self._board.flush()
+        self.logged = env_steps
+        return line
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent on the run, those before a resume included."""
+        return time.monotonic() - self._started
+
+    def close(self) -> None:
+        """Finishes every file."""
+        if self._board is not None:
+            self._board.close()
+        self._resume.close()
+        self._snapshots.close()
+
+    def _rewind(self, env_steps: int, updates: int) -> None:
+        lines = read_metrics(self.metrics_file)
+        kept = [line for line in lines if line["env_steps"] <= env_steps and line["updates"] <= updates]
+        if self.metrics_file.exists():
+            new = self.metrics_file.with_suffix(".jsonl.new")
+            new.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            os.replace(new, self.metrics_file)
+        if kept:
+            self.logged = kept[-1]["env_steps"]
+            self._started -= kept[-1]["seconds"]
+
+
+def read_metrics(path: Path | str) -> list[dict[str, float]]:
+    """The lines of a `metrics.jsonl`; a last line that was cut by a kill is left out."""
+    path, lines = Path(path), []
+    if not path.exists():
+        return lines
+    for text in path.read_text().splitlines(keepends=True):
+        if text.endswith("\n"):
+            lines.append(json.loads(text))
+    return lines
+
+
+def to_devices(state: PyTree, shardings: PyTree) -> PyTree:
+    """Puts every array of a state where it belongs."""
+    arrays, static = eqx.partition(state, lambda x: eqx.is_array(x) or isinstance(x, np.ndarray))
+    where = jax.tree.map(lambda _, s: s, arrays, shardings)
+    return eqx.combine(jax.device_put(arrays, where), static)

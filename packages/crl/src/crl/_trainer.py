@@ -1,0 +1,238 @@
+"""The two halves of a training step, acting and learning, as pure functions of one state."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from envs import AbstractEnv, Episodes, EpisodeState, rollout
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Bool, Int, Key, PyTree
+
+from ._algorithm import AbstractAlgorithm, Agent, Metrics
+from ._goals import GeometricGoals
+from ._mesh import data_mesh, shard_envs
+from ._replay import Batch, Replay
+
+
+class TrainState(eqx.Module):
+    """All there is to a run between two moments: a checkpoint is this pytree.
+
+    Attributes:
+        agent: see `Agent`.
+        env: the environments, [env, ...].
+        replay: the ring of recent steps.
+        env_steps: environment steps taken, all environments together.
+        updates: gradient steps taken.
+        totals: metrics summed over the updates since the last `collect`, with their number as "updates".
+        key: constant over the run; every draw is folded in from it by a step number, so none can repeat.
+    """
+
+    agent: Agent
+    env: EpisodeState
+    replay: Replay
+    env_steps: Int[Array, ""]
+    updates: Int[Array, ""]
+    totals: Metrics
+    key: Key[Array, ""]
+
+
+class Trainer(eqx.Module):
+    """Acts for `unroll` steps in `num_envs` environments, then updates the agent `updates` times, and so on.
+
+    The defaults are the paper's (section 4.1, table 7): 512 environments x 62 steps for 800 updates of 512.
+
+    Attributes:
+        env: the task.
+        algorithm: what learns.
+        num_envs: environments stepped side by side; a multiple of `devices`.
+        unroll: steps of each environment in one `collect`.
+        updates: gradient steps after one `collect`.
+        batch_size: steps in a batch, drawn for every update anew; a multiple of `devices`.
+        capacity: rows of the replay: steps held of each environment.
+        prefill: steps of each environment before the first update, rounded up to whole unrolls.
+        goals: the law of hindsight goals.
+        devices: how many devices share environments, replay and batch (mesh axis `data`).
+    """
+
+    env: AbstractEnv
+    algorithm: AbstractAlgorithm
+    num_envs: int
+    unroll: int
+    updates: int
+    batch_size: int
+    capacity: int
+    prefill: int
+    goals: GeometricGoals
+    devices: int
+
+    def __init__(
+        self,
+        env: AbstractEnv,
+        algorithm: AbstractAlgorithm,
+        num_envs: int = 512,
+        unroll: int = 62,
+        updates: int = 800,
+        batch_size: int = 512,
+        capacity: int = 10_000,
+        prefill: int = 1_000,
+        goals: GeometricGoals | None = None,
+        devices: int = 1,
+    ):
+        if not isinstance(env, AbstractEnv):
+            raise ValueError(f"`env` of Trainer must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
+        if not isinstance(algorithm, AbstractAlgorithm):
+            raise ValueError(
+                f"`algorithm` of Trainer must be an algorithm (in gin: @crl.ContrastiveRL()); got {algorithm!r}."
+            )
+        if goals is not None and not isinstance(goals, GeometricGoals):
+            raise ValueError(f"`goals` of Trainer must be @crl.GeometricGoals(); got {goals!r}.")
+        sizes = {
+            "num_envs": num_envs,
+            "unroll": unroll,
+            "updates": updates,
+            "batch_size": batch_size,
+            "capacity": capacity,
+            "prefill": prefill,
+            "devices": devices,
+        }
+        for name, value in sizes.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` of Trainer must be an integer >= 1; got {value!r}.")
+        if unroll > capacity:
+            raise ValueError(f"`unroll` of Trainer must not exceed `capacity` {capacity}; got {unroll}.")
+        if prefill > capacity:
+            raise ValueError(f"`prefill` of Trainer must not exceed `capacity` {capacity}; got {prefill}.")
+        if batch_size > capacity * num_envs:
+            raise ValueError(
+                f"`batch_size` of Trainer must not exceed the replay's capacity x num_envs = {capacity * num_envs} "
+                f"steps; got {batch_size}."
+            )
+        if unroll < 2 and prefill < 2:
+            raise ValueError("`prefill` of Trainer must be at least 2 where `unroll` is 1: a goal lies a step ahead.")
+        for name in ("num_envs", "batch_size"):
+            if sizes[name] % devices:
+                raise ValueError(
+                    f"`{name}` of Trainer must be a multiple of `devices` {devices}; got {sizes[name]}."
+                )
+        if num_envs * batch_size >= 2**31:
+            raise ValueError(
+                f"`num_envs` x `batch_size` of Trainer must stay below 2^31; got {num_envs} x {batch_size}."
+            )
+        self.env, self.algorithm = env, algorithm
+        self.num_envs, self.unroll, self.updates, self.batch_size = num_envs, unroll, updates, batch_size
+        self.capacity, self.prefill, self.devices = capacity, prefill, devices
+        self.goals = GeometricGoals() if goals is None else goals
+
+    @property
+    def steps_per_collect(self) -> int:
+        """Environment steps in one `collect`, all environments together."""
+        return self.unroll * self.num_envs
+
+    def updates_due(self, env_steps: int) -> int:
+        """How many updates a run owes once it has taken `env_steps`: none before the replay is prefilled."""
+        collects = env_steps // self.steps_per_collect
+        return self.updates * max(0, collects - -(-self.prefill // self.unroll) + 1)
+
+    def init(self, key: Key[Array, ""]) -> TrainState:
+        """A fresh agent, fresh environments and an empty replay."""
+        run, agent_key, env_key = jr.split(key, 3)
+        agent = self.algorithm.init(self.env, agent_key)
+        batch = Batch(
+            obs=jnp.zeros((self.batch_size, self.env.obs_size)),
+            action=jnp.zeros((self.batch_size, self.env.action_size)),
+            goal=jnp.zeros((self.batch_size, self.env.goal_size)),
+        )
+        metrics = eqx.filter_eval_shape(self.algorithm.update, agent, batch, key)[1]
+        names = [*metrics, "train/unstable", "updates"]
+        return TrainState(
+            agent=agent,
+            env=Episodes(self.env).reset(jr.split(env_key, self.num_envs)),
+            replay=Replay.empty(self.capacity, self.num_envs, self.env.obs_size, self.env.action_size),
+            env_steps=jnp.int32(0),
+            updates=jnp.int32(0),
+            totals={name: jnp.zeros(()) for name in names},
+            key=run,
+        )
+
+    def shardings(self, state: PyTree) -> PyTree:
+        """Where the arrays of a state lie: environments and replay over `data`, the rest on every device."""
+        mesh = data_mesh(self.devices)
+        specs = jax.tree.map(lambda _: P(), state)
+        specs = replace(specs, env=shard_envs(state.env, 0), replay=shard_envs(state.replay, 1))
+        return jax.tree.map(partial(NamedSharding, mesh), specs)
+
+    def collect(self, state: TrainState) -> TrainState:
+        """Acts for `unroll` steps in every environment and stores what happened."""
+        act, _ = jr.split(state.key)
+        keys = jr.split(jr.fold_in(act, state.env_steps // self.steps_per_collect), self.num_envs)
+        agent, static = eqx.partition(state.agent, eqx.is_array)
+
+        def act_and_store(agent, env: EpisodeState, replay: Replay, keys: Key[Array, " env"]):
+            policy = partial(self.algorithm.policy, eqx.combine(agent, static))
+            env, trajectory = rollout(Episodes(self.env), env, policy, self.unroll, keys)
+            unstable = jnp.sum(trajectory.unstable, axis=0, dtype=jnp.float32)
+            return env, replay.add(trajectory), unstable
+
+        env_spec, replay_spec = shard_envs(state.env, 0), shard_envs(state.replay, 1)
+        env, replay, unstable = jax.shard_map(
+            act_and_store,
+            mesh=data_mesh(self.devices),
+            in_specs=(P(), env_spec, replay_spec, P("data")),
+            out_specs=(env_spec, replay_spec, P("data")),
+            check_vma=False,
+        )(agent, state.env, state.replay, keys)
+        totals = jax.tree.map(jnp.zeros_like, state.totals)
+        totals["train/unstable"] = jnp.sum(unstable).astype(totals["train/unstable"].dtype)
+        return replace(
+            state, env=env, replay=replay, totals=totals, env_steps=state.env_steps + self.steps_per_collect
+        )
+
+    def learn(self, state: TrainState, updates: Int[Array, ""]) -> TrainState:
+        """Updates the agent `updates` times on batches drawn one by one from the replay.
+
+        The number is traced: one program serves every number, and n updates equal 1 + ... + 1, bit for bit. It stops
+        behind an update with a metric that is not finite, so that `updates` tells which one it was.
+        """
+        _, learn = jr.split(state.key)
+        sample = self._sampler(state.replay)
+        agent, static = eqx.partition(state.agent, eqx.is_array)
+
+        def more(carry) -> Bool[Array, ""]:
+            _, _, done, finite = carry
+            return (done < updates) & finite
+
+        def one(carry):
+            agent, totals, done, _ = carry
+            draw, update = jr.split(jr.fold_in(learn, state.updates + done))
+            agent, metrics = self.algorithm.update(eqx.combine(agent, static), sample(draw), update)
+            finite = jnp.all(jnp.isfinite(jnp.stack(jax.tree.leaves(metrics))))
+            metrics = metrics | {"updates": jnp.ones_like(totals["updates"])}
+            totals = totals | {name: totals[name] + value for name, value in metrics.items()}
+            return eqx.filter(agent, eqx.is_array), totals, done + 1, finite
+
+        start = (agent, state.totals, jnp.int32(0), jnp.bool_(True))
+        agent, totals, done, _ = jax.lax.while_loop(more, one, start)
+        return replace(state, agent=eqx.combine(agent, static), totals=totals, updates=state.updates + done)
+
+    def _sampler(self, replay: Replay) -> Callable[[Key[Array, ""]], Batch]:
+        """Draws batches of which every device fills its own share from its own environments."""
+        mesh, spec = data_mesh(self.devices), shard_envs(replay, 1)
+        left = jax.shard_map(
+            Replay.steps_left, mesh=mesh, in_specs=(spec,), out_specs=P(None, "data"), check_vma=False
+        )(replay)
+
+        def share(
+            replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " batch"]
+        ) -> Batch:
+            return replay.sample(self.goals, self.env.achieved_goal, keys, left, self.devices)
+
+        draw = jax.shard_map(
+            share, mesh=mesh, in_specs=(spec, P(None, "data"), P("data")), out_specs=P("data"), check_vma=False
+        )
+        slots = jnp.arange(self.batch_size, dtype=jnp.int32)
+        return lambda key: draw(replay, left, jax.vmap(partial(jr.fold_in, key))(slots))

@@ -1,0 +1,215 @@
+"""Contrastive RL: the paper's algorithm (section 3; Eysenbach et al. 2022, arXiv 2206.07568)."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from envs import AbstractEnv
+from jaxtyping import Array, Float, Key
+
+from ._actor import TanhGaussian
+from ._algorithm import AbstractAlgorithm, Agent, Metrics
+from ._replay import Batch
+from .energies import l2
+from .losses import infonce
+
+Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
+
+
+class Critic(eqx.Module):
+    """Two encoders; the energy of their embeddings says how near a goal is.
+
+    Attributes:
+        phi: (state, action) -> embedding.
+        psi: goal -> embedding.
+    """
+
+    phi: Network
+    psi: Network
+
+    def embed(
+        self, obs: Float[Array, "batch obs"], action: Float[Array, "batch action"]
+    ) -> Float[Array, "batch embedding"]:
+        """phi(s, a) of a batch."""
+        return jax.vmap(self.phi)(jnp.concatenate([obs, action], axis=1))
+
+
+class Networks(eqx.Module):
+    """What contrastive RL learns.
+
+    Attributes:
+        actor: (state, goal) -> the head of a `TanhGaussian`, 2 numbers an action.
+        critic: the encoders.
+        log_alpha: logarithm of the entropy weight.
+    """
+
+    actor: Network
+    critic: Critic
+    log_alpha: Float[Array, ""]
+
+
+class ContrastiveRL(AbstractAlgorithm):
+    """The critic tells a state's true future from others' (InfoNCE); the actor climbs the critic's energy.
+
+    Attributes:
+        actor, critic: build a network, called as `(in_size, out_size, key=key)`; `critic` serves phi and psi.
+        energy: of two embeddings, see `energies`.
+        loss: of a matrix of logits, see `losses`.
+        embedding: numbers in an embedding.
+        entropy_target: the policy entropy alpha steers to, in units of -1 an action (the paper's -0.5 |A| is 0.5).
+        actor_optimizer, critic_optimizer, alpha_optimizer: Adam at 3e-4 in the paper.
+    """
+
+    actor: Callable[..., Network]
+    critic: Callable[..., Network]
+    energy_fn: Callable[..., Float[Array, ""]]
+    loss: Callable[..., Float[Array, ""]]
+    embedding: int
+    entropy_target: float
+    actor_optimizer: optax.GradientTransformation
+    critic_optimizer: optax.GradientTransformation
+    alpha_optimizer: optax.GradientTransformation
+
+    def __init__(
+        self,
+        actor: Callable[..., Network],
+        critic: Callable[..., Network],
+        energy: Callable[..., Float[Array, ""]] = l2,
+        loss: Callable[..., Float[Array, ""]] = infonce,
+        embedding: int = 64,
+        entropy_target: float = 0.5,
+        actor_optimizer: optax.GradientTransformation | None = None,
+        critic_optimizer: optax.GradientTransformation | None = None,
+        alpha_optimizer: optax.GradientTransformation | None = None,
+    ):
+        for name, value in (("actor", actor), ("critic", critic), ("energy", energy), ("loss", loss)):
+            if not callable(value):
+                raise ValueError(f"`{name}` of ContrastiveRL must be callable (in gin: @name); got {value!r}.")
+        if isinstance(embedding, bool) or not isinstance(embedding, int) or embedding < 1:
+            raise ValueError(f"`embedding` of ContrastiveRL must be an integer >= 1; got {embedding!r}.")
+        if isinstance(entropy_target, bool) or not isinstance(entropy_target, int | float):
+            raise ValueError(f"`entropy_target` of ContrastiveRL must be a number; got {entropy_target!r}.")
+        self.actor, self.critic = actor, critic
+        self.energy_fn, self.loss = energy, loss
+        self.embedding, self.entropy_target = embedding, entropy_target
+        self.actor_optimizer = _optimizer("actor", actor_optimizer)
+        self.critic_optimizer = _optimizer("critic", critic_optimizer)
+        self.alpha_optimizer = _optimizer("alpha", alpha_optimizer)
+
+    def init(self, env: AbstractEnv, key: Key[Array, ""]) -> Agent:
+        """Fresh networks for the sizes of `env`, and fresh optimisers; alpha starts at 1."""
+        actor, phi, psi = jr.split(key, 3)
+        networks = Networks(
+            actor=self.actor(env.obs_size + env.goal_size, 2 * env.action_size, key=actor),
+            critic=Critic(
+                phi=self.critic(env.obs_size + env.action_size, self.embedding, key=phi),
+                psi=self.critic(env.goal_size, self.embedding, key=psi),
+            ),
+            log_alpha=jnp.zeros(()),
+        )
+        params = eqx.filter(networks, eqx.is_array)
+        return Agent(
+            networks,
+            (
+                self.actor_optimizer.init(params.actor),
+                self.critic_optimizer.init(params.critic),
+                self.alpha_optimizer.init(params.log_alpha),
+            ),
+        )
+
+    def policy(
+        self, agent: Agent, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
+    ) -> Float[Array, " action"]:
+        """See `AbstractAlgorithm.policy`."""
+        distribution = TanhGaussian.from_head(agent.networks.actor(jnp.concatenate([obs, goal])))
+        if key is None:
+            return distribution.mode()
+        return distribution.sample(jr.normal(key, distribution.mean.shape))[0]
+
+    def energy(
+        self,
+        agent: Agent,
+        obs: Float[Array, " obs"],
+        action: Float[Array, " action"],
+        goal: Float[Array, " goal"],
+    ) -> Float[Array, ""]:
+        """See `AbstractAlgorithm.energy`."""
+        critic = agent.networks.critic
+        return self.energy_fn(critic.phi(jnp.concatenate([obs, action])), critic.psi(goal))
+
+    def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
+        """Actor and alpha by the old critic, and the critic, on the same batch.
+
+        All three gradients are taken at the old parameters, so psi(goal) of the old critic serves both losses.
+        """
+        networks: Networks = agent.networks
+        (_, (goals, metrics)), critic_grads = eqx.filter_value_and_grad(self._critic_loss, has_aux=True)(
+            networks.critic, batch
+        )
+        goals = jax.lax.stop_gradient(goals)
+        (_, (entropy, actor_metrics)), actor_grads = eqx.filter_value_and_grad(self._actor_loss, has_aux=True)(
+            networks.actor, networks, goals, batch, key
+        )
+        target = -self.entropy_target * batch.action.shape[1]
+        alpha_loss, alpha_grads = jax.value_and_grad(lambda log_alpha: jnp.exp(log_alpha) * (entropy - target))(
+            networks.log_alpha
+        )
+
+        actor_state, critic_state, alpha_state = agent.optimizer
+        actor, actor_state = _apply(self.actor_optimizer, actor_grads, actor_state, networks.actor)
+        critic, critic_state = _apply(self.critic_optimizer, critic_grads, critic_state, networks.critic)
+        log_alpha, alpha_state = _apply(self.alpha_optimizer, alpha_grads, alpha_state, networks.log_alpha)
+        metrics |= actor_metrics | {
+            "train/alpha": jnp.exp(networks.log_alpha),
+            "train/alpha_loss": alpha_loss,
+            "train/grad_norm_actor": optax.tree.norm(actor_grads),
+            "train/grad_norm_critic": optax.tree.norm(critic_grads),
+            "train/param_norm_actor": optax.tree.norm(eqx.filter(actor, eqx.is_array)),
+            "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
+        }
+        return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
+
+    def _critic_loss(self, critic: Critic, batch: Batch):
+        phi = critic.embed(batch.obs, batch.action)
+        psi = jax.vmap(critic.psi)(batch.goal)
+        logits = jax.vmap(lambda anchor: jax.vmap(lambda goal: self.energy_fn(anchor, goal))(psi))(phi)
+        loss = self.loss(logits)
+        size = len(logits)
+        positive = jnp.mean(jnp.diagonal(logits))
+        metrics = {
+            "train/critic_loss": loss,
+            "train/logsumexp": jnp.mean(jax.nn.logsumexp(logits, axis=1)),
+            "train/accuracy": jnp.mean(jnp.argmax(logits, axis=1) == jnp.arange(size), dtype=logits.dtype),
+            "train/logits_pos": positive,
+            "train/logits_neg": (jnp.sum(logits) / size - positive) / max(size - 1, 1),
+        }
+        return loss, (psi, metrics)
+
+    def _actor_loss(self, actor: Network, networks: Networks, goals, batch: Batch, key: Key[Array, ""]):
+        heads = jax.vmap(actor)(jnp.concatenate([batch.obs, batch.goal], axis=1))
+        noise = jr.normal(key, batch.action.shape, heads.dtype)
+        action, log_prob = jax.vmap(lambda head, n: TanhGaussian.from_head(head).sample(n))(heads, noise)
+        energy = jax.vmap(self.energy_fn)(networks.critic.embed(batch.obs, action), goals)
+        loss = jnp.mean(jnp.exp(networks.log_alpha) * log_prob - energy)
+        entropy = -jnp.mean(log_prob)
+        return loss, (entropy, {"train/actor_loss": loss, "train/entropy": entropy})
+
+
+def _optimizer(name: str, optimizer: optax.GradientTransformation | None) -> optax.GradientTransformation:
+    if optimizer is None:
+        return optax.adam(3e-4)
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise ValueError(
+            f"`{name}_optimizer` of ContrastiveRL must be an optax optimiser (in gin: @optax.adam()); "
+            f"got {optimizer!r}."
+        )
+    return optimizer
+
+
+def _apply(optimizer: optax.GradientTransformation, grads, state, params):
+    """One optimiser step; leaves of `params` that are not arrays pass through."""
+    updates, state = optimizer.update(grads, state, eqx.filter(params, eqx.is_array))
+    return eqx.apply_updates(params, updates), state

@@ -1,0 +1,21 @@
+"""Contrastive losses on a square matrix of logits whose diagonal holds the true pairs."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def infonce(logits: Float[Array, "batch batch"], logsumexp_penalty: float = 0.1) -> Float[Array, ""]:
+    """Forward InfoNCE with a penalty on the partition function: the paper's critic loss (section 3, table 7).
+
+    Row i holds the energies of (state, action) i with every goal j; goal i is the true one:
+    mean_i(logsumexp_j logits_ij - logits_ii) + penalty * mean_i((logsumexp_j logits_ij)^2).
+    """
+    log_partition = jax.nn.logsumexp(logits, axis=1)
+    penalty = jnp.asarray(logsumexp_penalty, logits.dtype) * jnp.mean(log_partition**2)
+    return jnp.mean(log_partition - jnp.diagonal(logits)) + penalty
+
+
+def symmetric_infonce(logits: Float[Array, "batch batch"], logsumexp_penalty: float = 0.1) -> Float[Array, ""]:
+    """The mean of `infonce` over rows (which goal?) and over columns (which state and action?)."""
+    return (infonce(logits, logsumexp_penalty) + infonce(logits.T, logsumexp_penalty)) / 2

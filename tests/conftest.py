@@ -1,0 +1,12 @@
+"""The strict settings every test runs under."""
+
+import os
+
+# Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
