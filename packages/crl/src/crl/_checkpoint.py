@@ -1,6 +1,7 @@
 """Checkpoints that are verified when they are read. Orbax writes them; digests say whether they came back whole."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class Checkpoints:
         self._manager.wait_until_finished()
         arrays = {name: _to_host(leaf) for name, leaf in _named(tree).items()}
         leaves = {name: _describe(array) | {"sha256": _digest(array)} for name, array in arrays.items()}
+        leaves = {"arrays": leaves, "sha256": _digest_json(leaves)}
         stored = {name: array for name, array in arrays.items() if array.size}
         self._manager.save(
             step, args=ocp.args.Composite(arrays=ocp.args.StandardSave(stored), leaves=ocp.args.JsonSave(leaves))
@@ -89,10 +91,13 @@ class Checkpoints:
     def _read(self, step: int, like: PyTree) -> PyTree:
         wanted = _named(like)
         try:
-            leaves = self._manager.restore(step, args=ocp.args.Composite(leaves=ocp.args.JsonRestore()))["leaves"]
-            stored = {name: {"shape": leaf["shape"], "dtype": leaf["dtype"]} for name, leaf in leaves.items()}
+            record = self._manager.restore(step, args=ocp.args.Composite(leaves=ocp.args.JsonRestore()))["leaves"]
+            leaves, sound = record["arrays"], record["sha256"] == _digest_json(record["arrays"])
         except Exception as e:  # Orbax and TensorStore raise many types for a file that is cut or garbled.
             raise _Damaged(f"its list of arrays cannot be read ({type(e).__name__})") from e
+        if not sound:
+            raise _Damaged("its list of arrays is not the one that was saved")
+        stored = {name: {"shape": leaf["shape"], "dtype": leaf["dtype"]} for name, leaf in leaves.items()}
         expected = {name: _describe(_template(leaf)) for name, leaf in wanted.items()}
         for name in sorted(expected.keys() | stored.keys()):
             if expected.get(name) != stored.get(name):
@@ -199,3 +204,7 @@ def _say(leaf: dict | None) -> str:
 
 def _digest(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def _digest_json(value: dict) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

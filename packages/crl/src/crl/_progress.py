@@ -17,7 +17,7 @@ class Display:
         self._total = env_steps
         self._plain_at = 0.0
         self._stage = ""
-        self._latest: dict[str, float] = {}
+        self._latest: dict[str, int | float] = {}
         self._progress = Progress(
             TextColumn("{task.fields[stage]:<9}"),
             BarColumn(bar_width=30),
@@ -40,7 +40,7 @@ class Display:
         """A sentence that stays."""
         self._progress.console.print(sentence)
 
-    def show(self, stage: str, env_steps: int, line: dict[str, float] | None = None) -> None:
+    def show(self, stage: str, env_steps: int, line: dict[str, int | float] | None = None) -> None:
         """Updates the display; `line` holds any of the run's metrics by name."""
         self._latest |= line or {}
         self._progress.update(
@@ -55,7 +55,7 @@ class Display:
         self._stage = stage
 
 
-def _numbers(env_steps: int, line: dict[str, float]) -> str:
+def _numbers(env_steps: int, line: dict[str, int | float]) -> str:
     shown = (
         ("speed/env_steps_per_second", "{:,.0f} steps/s"),
         ("speed/updates_per_second", "{:.3g} updates/s"),

@@ -111,7 +111,7 @@ class Replay(eqx.Module):
         """
         batch, envs = len(keys), self.episode.shape[1]
 
-        def draw(slot: Int[Array, ""], key: Key[Array, ""]) -> Batch:
+        def draw(slot: Int[Array, ""], key: Key[Array, ""]):
             pick_env, pick_age, pick_goal = jr.split(key, 3)
             # Integers make the strata exact: slot * N + r, r uniform on 0..N-1, falls on each environment B times.
             r = jr.randint(pick_env, (), 0, envs * shards, jnp.int32)
@@ -119,10 +119,7 @@ class Replay(eqx.Module):
             age = jr.randint(pick_age, (), 0, self.fill - 1, jnp.int32)
             ahead = goals(jr.uniform(pick_goal), steps_left[age, env])
             row = self.row(age)
-            return Batch(
-                obs=self.obs[row, env],
-                action=self.action[row, env],
-                goal=achieved_goal(self.obs[self.row(age + ahead), env]),
-            )
+            return self.obs[row, env], self.action[row, env], achieved_goal(self.obs[self.row(age + ahead), env])
 
-        return jax.vmap(draw)(jnp.arange(batch, dtype=jnp.int32), keys)
+        obs, action, goal = jax.vmap(draw)(jnp.arange(batch, dtype=jnp.int32), keys)
+        return Batch(obs, action, goal)

@@ -60,7 +60,7 @@ class Run:
         if env_steps not in self._snapshots.steps():
             self._snapshots.save(env_steps, agent)
 
-    def log(self, env_steps: int, updates: int, metrics: dict[str, float]) -> dict[str, float]:
+    def log(self, env_steps: int, updates: int, metrics: dict[str, int | float]) -> dict[str, int | float]:
         """Appends one line to `metrics.jsonl` and to TensorBoard's file, and returns it."""
         line = {"env_steps": env_steps, "updates": updates, "seconds": round(self.seconds, 3), **metrics}
         with self.metrics_file.open("a") as file:
@@ -99,7 +99,7 @@ class Run:
             self._started -= kept[-1]["seconds"]
 
 
-def read_metrics(path: Path | str) -> list[dict[str, float]]:
+def read_metrics(path: Path | str) -> list[dict[str, int | float]]:
     """The lines of a `metrics.jsonl`; a last line that was cut by a kill is left out."""
     path, lines = Path(path), []
     if not path.exists():

@@ -18,8 +18,8 @@ from ._progress import Display
 from ._run import Run, to_devices
 from ._trainer import Trainer, TrainState
 
-Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, float]]
-Tracker = Callable[[dict[str, float]], None]
+Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, int | float]]
+Tracker = Callable[[dict[str, int | float]], None]
 
 
 class Interrupted(Exception):
@@ -188,7 +188,7 @@ class _Loop:
             tracker(line)
         self.display.show("train", steps, line)
 
-    def _speeds(self, steps: int, updates: int) -> dict[str, float]:
+    def _speeds(self, steps: int, updates: int) -> dict[str, int | float]:
         steps_then, updates_then, then = self.marked
         seconds = max(time.monotonic() - then, 1e-9)
         return {

@@ -163,7 +163,9 @@ class Trainer(eqx.Module):
         """Where the arrays of a state lie: environments and replay over `data`, the rest on every device."""
         mesh = data_mesh(self.devices)
         specs = jax.tree.map(lambda _: P(), state)
-        specs = replace(specs, env=shard_envs(state.env, 0), replay=shard_envs(state.replay, 1))
+        specs = eqx.tree_at(
+            lambda s: (s.env, s.replay), specs, (shard_envs(state.env, 0), shard_envs(state.replay, 1))
+        )
         return jax.tree.map(partial(NamedSharding, mesh), specs)
 
     def collect(self, state: TrainState) -> TrainState:

@@ -56,7 +56,7 @@ class ContrastiveRL(AbstractAlgorithm):
 
     Attributes:
         actor, critic: build a network, called as `(in_size, out_size, key=key)`; `critic` serves phi and psi.
-        energy: of two embeddings, see `energies`.
+        energy_fn: of every pair of embeddings, see `energies`; the argument is called `energy`.
         loss: of a matrix of logits, see `losses`.
         embedding: numbers in an embedding.
         entropy_target: the policy entropy alpha steers to, in units of -1 an action (the paper's -0.5 |A| is 0.5).
@@ -138,7 +138,7 @@ class ContrastiveRL(AbstractAlgorithm):
     ) -> Float[Array, ""]:
         """See `AbstractAlgorithm.energy`."""
         critic = agent.networks.critic
-        return self.energy_fn(critic.phi(jnp.concatenate([obs, action])), critic.psi(goal))
+        return self._energy_of_pair(critic.phi(jnp.concatenate([obs, action])), critic.psi(goal))
 
     def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
         """Actor and alpha by the old critic, and the critic, on the same batch.
@@ -172,10 +172,13 @@ class ContrastiveRL(AbstractAlgorithm):
         }
         return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
 
+    def _energy_of_pair(self, phi: Float[Array, " embedding"], psi: Float[Array, " embedding"]) -> Float[Array, ""]:
+        return self.energy_fn(phi[None], psi[None])[0, 0]
+
     def _critic_loss(self, critic: Critic, batch: Batch):
         phi = critic.embed(batch.obs, batch.action)
         psi = jax.vmap(critic.psi)(batch.goal)
-        logits = jax.vmap(lambda anchor: jax.vmap(lambda goal: self.energy_fn(anchor, goal))(psi))(phi)
+        logits = self.energy_fn(phi, psi)
         loss = self.loss(logits)
         size = len(logits)
         positive = jnp.mean(jnp.diagonal(logits))
@@ -192,7 +195,7 @@ class ContrastiveRL(AbstractAlgorithm):
         heads = jax.vmap(actor)(jnp.concatenate([batch.obs, batch.goal], axis=1))
         noise = jr.normal(key, batch.action.shape, heads.dtype)
         action, log_prob = jax.vmap(lambda head, n: TanhGaussian.from_head(head).sample(n))(heads, noise)
-        energy = jax.vmap(self.energy_fn)(networks.critic.embed(batch.obs, action), goals)
+        energy = jax.vmap(self._energy_of_pair)(networks.critic.embed(batch.obs, action), goals)
         loss = jnp.mean(jnp.exp(networks.log_alpha) * log_prob - energy)
         entropy = -jnp.mean(log_prob)
         return loss, (entropy, {"train/actor_loss": loss, "train/entropy": entropy})
@@ -211,5 +214,6 @@ def _optimizer(name: str, optimizer: optax.GradientTransformation | None) -> opt
 
 def _apply(optimizer: optax.GradientTransformation, grads, state, params):
     """One optimiser step; leaves of `params` that are not arrays pass through."""
-    updates, state = optimizer.update(grads, state, eqx.filter(params, eqx.is_array))
+    with jax.numpy_dtype_promotion("standard"):  # optax's bias correction raises a float to an integer count
+        updates, state = optimizer.update(grads, state, eqx.filter(params, eqx.is_array))
     return eqx.apply_updates(params, updates), state

@@ -1,0 +1,116 @@
+"""The protocol of an environment: a goal-reaching task on a physics engine, written for one environment."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from envs._maze import Maze
+from envs._physics import AbstractEngine, Fields, Physics
+
+
+class EnvState(eqx.Module):
+    """One environment between two control steps."""
+
+    physics: Physics
+    obs: Float[Array, " obs"]
+    """What the agent sees; the commanded goal is not part of it."""
+    goal: Float[Array, " goal"]
+    """What the agent is asked to reach, in the units of `AbstractEnv.achieved_goal`."""
+    terminated: Bool[Array, ""]
+    """Whether the episode ended here, because the agent fell or the physics exploded."""
+    unstable: Bool[Array, ""]
+    """Whether it ended because the physics exploded; `physics` and `obs` are then those before the step."""
+
+
+class AbstractEnv(eqx.Module):
+    """A task. Subclasses say how an episode starts, what is seen, and what counts as reached; everything else is here.
+
+    All methods are pure and for one environment; `Episodes` and `rollout` own the batch axis. Nothing in an environment is a
+    JAX array: it may be closed over by, or passed to, any transformation.
+    """
+
+    engine: eqx.AbstractVar[AbstractEngine]
+    maze: eqx.AbstractVar[Maze | None]
+    episode_length: eqx.AbstractVar[int]
+    """Control steps after which `Episodes` ends an episode."""
+    threshold: eqx.AbstractVar[float]
+    """Distance to the goal below which it is reached, m."""
+    action_size: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def start(
+        self, key: PRNGKeyArray
+    ) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, " goal"]]:
+        """Draws `qpos`, `qvel` and the goal of a new episode."""
+
+    @abc.abstractmethod
+    def observe(self, physics: Physics, fields: Fields) -> Float[Array, " obs"]:
+        """The observation of a state, from it and the engine's fields."""
+
+    @abc.abstractmethod
+    def control(self, action: Float[Array, " action"]) -> Float[Array, " nu"]:
+        """The model's controls for an action in [-1, 1]."""
+
+    @abc.abstractmethod
+    def achieved_goal(self, obs: Float[Array, " obs"]) -> Float[Array, " goal"]:
+        """The goal that an observation fulfils."""
+
+    @abc.abstractmethod
+    def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
+        """Whether the episode ends in this observation."""
+
+    def reset(self, key: PRNGKeyArray) -> EnvState:
+        """A new episode: a start and a goal drawn with `key`."""
+        qpos, qvel, goal = self.start(key)
+        physics = Physics(qpos, qvel, jnp.zeros_like(qvel))
+        return self._arrive(physics, goal, jnp.zeros(self.action_size, qpos.dtype), jnp.ones((), bool))
+
+    def step(self, state: EnvState, action: Float[Array, " action"]) -> EnvState:
+        """One control step of `control_step` seconds under `action`, clipped to [-1, 1]."""
+        return self._arrive(state.physics, state.goal, action, jnp.zeros((), bool))
+
+    def advance(
+        self, state: EnvState, action: Float[Array, " action"], fresh: Bool[Array, ""], key: PRNGKeyArray
+    ) -> EnvState:
+        """`reset(key)` where `fresh`, else `step(state, action)`, in one call of the engine."""
+        qpos, qvel, goal = self.start(key)
+        drawn = Physics(qpos, qvel, jnp.zeros_like(qvel))
+        physics, goal = jax.tree.map(
+            lambda new, old: jnp.where(fresh, new, old), (drawn, goal), (state.physics, state.goal)
+        )
+        return self._arrive(physics, goal, action, fresh)
+
+    def _arrive(
+        self, physics: Physics, goal: Float[Array, " goal"], action: Float[Array, " action"], fresh: Bool[Array, ""]
+    ) -> EnvState:
+        ctrl = self.control(jnp.clip(action, -1, 1).astype(physics.qpos.dtype))
+        physics, fields, unstable = self.engine.advance(physics, ctrl, fresh)
+        obs = self.observe(physics, fields)
+        return EnvState(physics, obs, goal, unstable | self.fallen(obs), unstable)
+
+    def distance(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        """Euclidean distance between the achieved and a commanded goal, m."""
+        return jnp.linalg.norm(self.achieved_goal(obs) - goal)
+
+    def success(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
+        """Whether the goal is reached: `distance < threshold`."""
+        return self.distance(obs, goal) < self.threshold
+
+    @property
+    def control_step(self) -> float:
+        """Simulated seconds per step."""
+        return self.engine.control_step
+
+    @property
+    def obs_size(self) -> int:
+        """Numbers in an observation."""
+        return jax.eval_shape(self.reset, jr.key(0)).obs.size
+
+    @property
+    def goal_size(self) -> int:
+        """Numbers in a goal."""
+        return jax.eval_shape(self.reset, jr.key(0)).goal.size

@@ -1,0 +1,40 @@
+"""The mazes of the paper by name: 1 wall, 0 free, R start, G goal candidate; rows joined by '/'."""
+
+LAYOUTS = {
+    "u_maze": "11111/1RGG1/111G1/1GGG1/11111",
+    "u_maze_eval": "11111/1R001/11101/1GGG1/11111",
+    "u_maze_single_eval": "11111/1R001/11101/1G001/11111",
+    "u_maze_eval_1f2f3f4f5f": "11111/1RGG1/111G1/10GG1/11111",
+    "u_maze_eval_1f2f3f4f": "11111/1RGG1/111G1/100G1/11111",
+    "u_maze_eval_1f2f3f": "11111/1RGG1/111G1/10001/11111",
+    "u_maze_eval_5f6f": "11111/1R001/11101/1GG01/11111",
+    "u2_maze": "111111/1RGGG1/1111G1/1GGGG1/111111",
+    "u2_maze_eval": "111111/1R0001/111101/1GGGG1/111111",
+    "u3_maze": "1111111/1RGGGG1/11111G1/1GGGGG1/1111111",
+    "u3_maze_eval": "1111111/1R00001/1111101/1GGGGG1/1111111",
+    "u3_maze_single_eval": "1111111/1R00001/1111101/1G00001/1111111",
+    "u4_maze": "11111/1GGG1/1R1G1/111G1/1G1G1/1GGG1/11111",
+    "u4_maze_eval": "11111/10001/1R101/11101/1G101/1GGG1/11111",
+    "u5_maze": "11111111/1GGGGGG1/1R1111G1/111111G1/1G1111G1/1GGGGGG1/11111111",
+    "u5_maze_eval": "11111111/10000001/1R111101/11111101/1G1111G1/1GGGGGG1/11111111",
+    "u5_maze_single_eval": "11111111/10000001/1R111101/11111101/1G111101/10000001/11111111",
+    "u6_maze": "1111111/1GGGGG1/1R111G1/11111G1/1G111G1/1GGGGG1/1111111",
+    "u6_maze_eval": "1111111/1000001/1R11101/1111101/1G111G1/1GGGGG1/1111111",
+    "u7_maze": "111111/1GGGG1/1R11G1/1111G1/1G11G1/1GGGG1/111111",
+    "u7_maze_eval": "111111/100001/1R1101/111101/1G11G1/1GGGG1/111111",
+    "big_maze": "11111111/1RG11GG1/1GG1GGG1/11GGG111/1GG1GGG1/1G1GG1G1/1GGG1GG1/11111111",
+    # The ant's: 9 goals. The humanoid's has a tenth, at row 2, column 5.
+    "big_maze_eval": "11111111/1R011GG1/100100G1/11000111/10010001/101G01G1/10GG1GG1/11111111",
+    "humanoid_big_maze_eval": "11111111/1R011GG1/10010GG1/11000111/10010001/101G01G1/10GG1GG1/11111111",
+    "hardest_maze": (
+        "111111111111/1RGGG1GGGGG1/1G11G1G1G1G1/1GGGGGG1GGG1/1G1111G111G1/1GG1G1GGGGG1/11G1G1G1G111"
+        "/1GG1GGG1GGG1/111111111111"
+    ),
+    # The corridors of the generalisation study: one start, one goal at the other end.
+    "gen_u_maze": "11111/1R001/11101/1G001/11111",
+    "gen_u2_maze": "111111/1R0001/111101/1G0001/111111",
+    "gen_u3_maze": "1111111/1R00001/1111101/1G00001/1111111",
+    "gen_u4_maze": "11111/10001/1R101/11101/1G101/10001/11111",
+    "gen_u5_maze": "11111111/10000001/1R111101/11111101/1G111101/10000001/11111111",
+}
+"""Name -> text. The mazes named `..._eval` hold only the far goals; paper, section 4 and appendix on environments."""

@@ -1,0 +1,148 @@
+"""MuJoCo's own C engine inside JAX: a `mujoco.batch.Batch` behind one host callback per control step."""
+
+import math
+import threading
+from collections import OrderedDict
+
+import equinox as eqx
+import jax
+import mujoco
+import mujoco.batch
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from envs._fields import AFTER_FORCES, check_fields
+from envs._physics import AbstractEngine, Fields, Physics
+from envs._threads import POOL_IS_WIDE, cpus
+
+_VEL = mujoco.mjtStage.mjSTAGE_VEL.value
+_KEPT_BATCHES = 8  # training, evaluation, a film and single environments each have their own batch size
+
+
+class _Simulations:
+    """The host side: one `Batch` per batch size, one lock, no JAX."""
+
+    def __init__(self, model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...]):
+        self.model = model
+        self.frame_skip = frame_skip
+        self.fields = fields
+        self._batches: OrderedDict[int, mujoco.batch.Batch] = OrderedDict()
+        self._lock = threading.Lock()
+        data = mujoco.MjData(model)
+        self.shapes = {name: np.shape(getattr(data, name)) for name in fields}
+
+    def _batch(self, size: int) -> mujoco.batch.Batch:
+        if size not in self._batches:
+            while len(self._batches) >= _KEPT_BATCHES:
+                self._batches.popitem(last=False)
+            batch = mujoco.batch.Batch(self.model, size, min(cpus(), size))
+            for name in self.fields:  # a derived field is filled only by the calls that follow its binding
+                batch.bind(name)
+            self._batches[size] = batch
+        self._batches.move_to_end(size)
+        return self._batches[size]
+
+    def __call__(self, qpos, qvel, warmstart, ctrl, fresh):
+        """Advances all rows: leading axes are rows; returns arrays with the same leading axes and the dtype of `qpos`."""
+        # The arguments may be JAX arrays: they are made NumPy at once, because a JAX computation here could wait for ever.
+        qpos, qvel, warmstart, ctrl, fresh = map(np.asarray, (qpos, qvel, warmstart, ctrl, fresh))
+        lead, size, dtype = fresh.shape, math.prod(fresh.shape), qpos.dtype
+        rows = [np.asarray(x, np.float64).reshape(size, -1) for x in (qpos, qvel, warmstart, ctrl)]
+        with self._lock:
+            state, fields, unstable = self._advance(self._batch(size), *rows, fresh.reshape(size))
+            return (
+                tuple(x.astype(dtype).reshape(*lead, -1) for x in state),
+                {name: x.astype(dtype).reshape(*lead, *self.shapes[name]) for name, x in fields.items()},
+                unstable.reshape(lead),
+            )
+
+    def _advance(self, batch, qpos, qvel, warmstart, ctrl, fresh):
+        warmstart = np.where(fresh[:, None], 0.0, warmstart)
+        before = (qpos, qvel, warmstart)
+        now = tuple(batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart"))
+        for rows, values in zip(now, before, strict=True):
+            rows[:] = values
+        batch.bind("ctrl")[:] = ctrl
+        # A row that is bad already is not stepped: MuJoCo could only say so once more, on the console.
+        live = ~fresh & ~_bad(*before)
+        _run(batch.step, np.flatnonzero(live), nstep=self.frame_skip, stage=_VEL)
+        unstable = ~fresh & (~live | _bad(*now) | (batch.status != 0))
+        still = np.flatnonzero(fresh | unstable)
+        for rows, values in zip(now, before, strict=True):
+            rows[still] = values[still]
+        _run(batch.forward, still, stage=_VEL)
+        fields = {}
+        for name in self.fields:
+            values = batch.bind(name)
+            if name in AFTER_FORCES and still.size:  # no force has acted in a state that no step led to
+                values = values.copy()
+                values[still] = 0.0
+            fields[name] = values
+        return now, fields, unstable
+
+
+def _bad(*state: np.ndarray) -> np.ndarray:
+    """Which rows hold a value that is not finite or beyond MuJoCo's bound; the comparison is False for NaN."""
+    return ~np.all([np.all(np.abs(x) <= mujoco.mjMAXVAL, axis=1) for x in state], axis=0)
+
+
+def _run(call, ids: np.ndarray, **options) -> None:
+    """Runs a method of the batch on some rows; a row MuJoCo gives up on keeps its state and its `status` says so."""
+    if ids.size:
+        try:
+            call(ids=ids, **options)
+        except mujoco.batch.SimulationError:
+            pass
+
+
+class NativeEngine(AbstractEngine):
+    """MuJoCo on the CPU's threads. Compiles nothing; in double precision inside, whatever the carried state is.
+
+    `advance` is one `jax.pure_callback`; under `vmap` (also nested), `scan` and `jax.shard_map` the whole batch is one
+    call, which steps the live rows and only evaluates the fresh ones.
+    """
+
+    _simulations: _Simulations = eqx.field(static=True)
+    name: str = eqx.field(static=True)
+    control_step: float = eqx.field(static=True)
+
+    def __init__(self, model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...]):
+        """**Arguments**: as of `envs.engine`.
+
+        Raises RuntimeError where XLA's CPU pool has a single thread, in which callbacks can hang.
+        """
+        if not POOL_IS_WIDE:
+            raise RuntimeError(
+                "JAX started with a pool of one CPU thread, in which the native engine can hang:"
+                " import envs before JAX's first computation, or set PJRT_NPROC=2."
+            )
+        check_fields(fields)
+        self._simulations = _Simulations(model, frame_skip, fields)
+        self.name = "native"
+        self.control_step = model.opt.timestep * frame_skip
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The compiled model, as for rendering; it must not be changed."""
+        return self._simulations.model
+
+    def advance(
+        self, physics: Physics, ctrl: Float[Array, " nu"], fresh: Bool[Array, ""]
+    ) -> tuple[Physics, Fields, Bool[Array, ""]]:
+        model, dtype = self.model, physics.qpos.dtype
+        result = (
+            tuple(jax.ShapeDtypeStruct((n,), dtype) for n in (model.nq, model.nv, model.nv)),
+            {name: jax.ShapeDtypeStruct(shape, dtype) for name, shape in self._simulations.shapes.items()},
+            jax.ShapeDtypeStruct((), bool),
+        )
+        state, fields, unstable = jax.pure_callback(
+            self._simulations,
+            result,
+            physics.qpos,
+            physics.qvel,
+            physics.qacc_warmstart,
+            ctrl,
+            fresh,
+            vmap_method="broadcast_all",
+        )
+        return Physics(*state), fields, unstable

@@ -1,0 +1,119 @@
+"""Gymnasium's ant on an open plane."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import mujoco
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from envs._arguments import check_count, check_length
+from envs._base import AbstractEnv
+from envs._engine import engine as build_engine
+from envs._maze import Maze
+from envs._mjcf import add_walls, cap_contacts, compile_model, gymnasium_spec, spread_floor
+from envs._physics import AbstractEngine, Fields, Physics
+
+FRAME_SKIP = 5
+_TIMESTEP = 0.01  # s; a control step is 0.05 s
+_NOISE = 0.1
+_HEALTHY = (0.2, 1.0)  # m, of the torso's height
+_POSE = {"ankle_1": 1.0, "ankle_2": -1.0, "ankle_3": -1.0, "ankle_4": 1.0}  # rad; the other joints start at 0
+_HEIGHT = 0.55  # m
+
+
+class AbstractAnt(AbstractEnv):
+    """What tasks with an ant share: observation, action, and the fall.
+
+    Observation (29): `qpos` (torso x, y, z in m, unit quaternion, 8 joint angles in rad) and `qvel` (14).
+    Action (8): torques as a share of the full torque. Goal (2): x, y of the torso, m.
+    An episode ends when the torso's height leaves [0.2, 1] m. Control step 0.05 s.
+    """
+
+    def observe(self, physics: Physics, fields: Fields) -> Float[Array, "29"]:
+        del fields
+        return jnp.concatenate([physics.qpos, physics.qvel])
+
+    def control(self, action: Float[Array, "8"]) -> Float[Array, "8"]:
+        return action
+
+    def achieved_goal(self, obs: Float[Array, "29"]) -> Float[Array, "2"]:
+        return obs[:2]
+
+    def fallen(self, obs: Float[Array, "29"]) -> Bool[Array, ""]:
+        low, high = _HEALTHY
+        return ~((obs[2] >= low) & (obs[2] <= high))
+
+
+class Ant(AbstractAnt):
+    """An ant that has to walk to a goal on a circle of radius 10 m around the origin (paper, appendix on environments).
+
+    Start: at the origin, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1).
+    """
+
+    engine: AbstractEngine
+    maze: None = eqx.field(static=True)
+    episode_length: int = eqx.field(static=True)
+    threshold: float = eqx.field(static=True)
+    action_size: int = eqx.field(static=True)
+    radius: float = eqx.field(static=True)
+    """Distance of the goals from the origin, m."""
+    _pose: "Pose" = eqx.field(static=True)
+
+    def __init__(
+        self, engine: str = "auto", episode_length: int = 1000, threshold: float = 0.5, radius: float = 10.0
+    ):
+        """**Arguments**
+        - `engine`: see `envs.engine`.
+        - `episode_length`: control steps of 0.05 s.
+        - `threshold`: distance at which a goal is reached, m.
+        - `radius`: of the circle of goals, m.
+        """
+        model = ant_model(None)
+        self.engine = build_engine(model, FRAME_SKIP, (), engine)
+        self.maze = None
+        self.episode_length = check_count("episode_length", episode_length)
+        self.threshold = check_length("threshold", threshold)
+        self.radius = check_length("radius", radius)
+        self.action_size = model.nu
+        self._pose = Pose(model)
+
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
+        pose, goal = jr.split(key)
+        qpos, qvel = self._pose.draw(pose)
+        angle = jr.uniform(goal, maxval=2 * jnp.pi)
+        return qpos, qvel, self.radius * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
+
+
+class Pose:
+    """The ant's standing pose, and noise around it. Equal for models of equal joints."""
+
+    def __init__(self, model: mujoco.MjModel):
+        qpos = model.qpos0.copy()
+        root = model.joint("root").qposadr[0]
+        qpos[root : root + 7] = 0, 0, _HEIGHT, 1, 0, 0, 0
+        for name, angle in _POSE.items():
+            qpos[model.joint(name).qposadr[0]] = angle
+        self._quaternion = slice(root + 3, root + 7)
+        self._qpos = tuple(qpos)
+        self._nv = model.nv
+
+    def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"]]:
+        """`qpos` of the pose + U(-0.1, 0.1) with the quaternion brought back to length 1, `qvel` 0.1 N(0, 1)."""
+        at, speed = jr.split(key)
+        qpos = jnp.asarray(np.asarray(self._qpos), float)
+        qpos = qpos + jr.uniform(at, qpos.shape, minval=-_NOISE, maxval=_NOISE)
+        quaternion = qpos[self._quaternion]
+        qpos = qpos.at[self._quaternion].set(quaternion / jnp.linalg.norm(quaternion))
+        return qpos, _NOISE * jr.normal(speed, (self._nv,))
+
+
+def ant_model(maze: Maze | None) -> mujoco.MjModel:
+    """Gymnasium's ant, between the walls of `maze` if there is one; 5 substeps of 0.01 s make a control step."""
+    spec = gymnasium_spec("ant")
+    spec.delete(spec.numeric("init_qpos"))  # MJX reads it as a contact cap; the pose is `Pose`'s
+    if maze is not None:
+        cap_contacts(spec)
+        add_walls(spec, maze)
+        spread_floor(spec, maze)
+    return compile_model(spec, _TIMESTEP)

@@ -1,0 +1,55 @@
+"""The ant in a maze."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from envs._arguments import check_count, check_length
+from envs._engine import engine as build_engine
+from envs._maze import Maze
+from envs._physics import AbstractEngine
+from envs.ant import FRAME_SKIP, AbstractAnt, Pose, ant_model
+
+
+class AntMaze(AbstractAnt):
+    """An ant that has to walk to the centre of a goal cell of a maze with cells of 4 m and walls 2 m high.
+
+    Start: a start cell's centre, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1). Goal: uniform over the goal cells.
+    """
+
+    engine: AbstractEngine
+    maze: Maze = eqx.field(static=True)
+    episode_length: int = eqx.field(static=True)
+    threshold: float = eqx.field(static=True)
+    action_size: int = eqx.field(static=True)
+    _pose: Pose = eqx.field(static=True)
+
+    def __init__(
+        self,
+        maze: str = "u_maze",
+        cell_size: float = 4.0,
+        goals: str = "G",
+        engine: str = "auto",
+        episode_length: int = 1000,
+        threshold: float = 0.5,
+    ):
+        """**Arguments**
+        - `maze`, `cell_size`, `goals`: text or name of a layout, side of its cells in m, its goal letters; see `envs.Maze`.
+        - `engine`: see `envs.engine`.
+        - `episode_length`: control steps of 0.05 s.
+        - `threshold`: distance at which a goal is reached, m.
+        """
+        self.maze = Maze(maze, cell_size, goals)
+        model = ant_model(self.maze)
+        self.engine = build_engine(model, FRAME_SKIP, (), engine)
+        self.episode_length = check_count("episode_length", episode_length)
+        self.threshold = check_length("threshold", threshold)
+        self.action_size = model.nu
+        self._pose = Pose(model)
+
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
+        pose, cell, goal = jr.split(key, 3)
+        qpos, qvel = self._pose.draw(pose)
+        qpos = qpos.at[:2].add(jr.choice(cell, jnp.asarray(self.maze.starts, float)))
+        return qpos, qvel, jr.choice(goal, jnp.asarray(self.maze.goals, float))

@@ -1,0 +1,119 @@
+"""A ball in a maze: the cheapest task on real physics."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import mujoco
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from envs._arguments import check_count, check_length
+from envs._base import AbstractEnv
+from envs._engine import engine as build_engine
+from envs._maze import Maze
+from envs._mjcf import add_walls, cap_contacts, compile_model
+from envs._physics import AbstractEngine, Fields, Physics
+
+RADIUS = 0.15  # m
+SPEED = 2.0  # m/s, reached in the end at full force
+TIME_CONSTANT = 0.25  # s, of the approach to that speed
+_CELL = 1.0  # m
+_NOISE = 0.2  # m, around the centre of the start cell
+_TIMESTEP, _FRAME_SKIP = 0.01, 5
+
+
+class PointMaze(AbstractEnv):
+    """A ball of radius 0.15 m, pushed along x and y, that has to reach the centre of a goal cell.
+
+    Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force, which leads to
+    2 m/s with a time constant of 0.25 s. Goal (2): x, y of a cell centre. Episodes never end early.
+    Start: a start cell's centre + U(-0.2, 0.2) m, at rest.
+    """
+
+    engine: AbstractEngine
+    maze: Maze = eqx.field(static=True)
+    episode_length: int = eqx.field(static=True)
+    threshold: float = eqx.field(static=True)
+    action_size: int = eqx.field(static=True)
+
+    def __init__(
+        self,
+        maze: str = "u_maze",
+        goals: str = "G",
+        engine: str = "auto",
+        episode_length: int = 300,
+        threshold: float = 0.35,
+    ):
+        """**Arguments**
+        - `maze`, `goals`: text or name of a layout, and its goal letters; see `envs.Maze`.
+        - `engine`: see `envs.engine`.
+        - `episode_length`: control steps of 0.05 s.
+        - `threshold`: distance at which a goal is reached, m.
+        """
+        self.maze = Maze(maze, _CELL, goals)
+        model = point_model(self.maze)
+        self.engine = build_engine(model, _FRAME_SKIP, (), engine)
+        self.episode_length = check_count("episode_length", episode_length)
+        self.threshold = check_length("threshold", threshold)
+        self.action_size = model.nu
+
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
+        cell, noise, goal = jr.split(key, 3)
+        xy = jr.choice(cell, jnp.asarray(self.maze.starts, float))
+        xy = xy + jr.uniform(noise, (2,), minval=-_NOISE, maxval=_NOISE)
+        return xy, jnp.zeros_like(xy), jr.choice(goal, jnp.asarray(self.maze.goals, float))
+
+    def observe(self, physics: Physics, fields: Fields) -> Float[Array, "4"]:
+        del fields
+        return jnp.concatenate([physics.qpos, physics.qvel])
+
+    def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
+        return action
+
+    def achieved_goal(self, obs: Float[Array, "4"]) -> Float[Array, "2"]:
+        return obs[:2]
+
+    def fallen(self, obs: Float[Array, "4"]) -> Bool[Array, ""]:
+        del obs
+        return jnp.zeros((), bool)
+
+
+def point_model(maze: Maze) -> mujoco.MjModel:
+    """A ball of 1 kg on two slide joints, without gravity and friction, between the walls of `maze`."""
+    mass = 1.0
+    damping = mass / TIME_CONSTANT
+    spec = mujoco.MjSpec()
+    spec.modelname = "point_maze"
+    spec.option.gravity = (0, 0, 0)
+    cap_contacts(spec)
+    x, y = maze.centre
+    spec.worldbody.add_light(pos=(x, y, 10), dir=(0, 0, -1), type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
+    spec.worldbody.add_geom(
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        pos=(x, y, 0),
+        size=(*(maze.size / 2), 0.1),
+        contype=0,
+        conaffinity=0,
+        rgba=(0.86, 0.88, 0.9, 1),
+    )
+    add_walls(spec, maze, condim=1)
+    ball = spec.worldbody.add_body(name="ball", pos=(0, 0, RADIUS))
+    ball.add_geom(
+        name="ball",
+        type=mujoco.mjtGeom.mjGEOM_SPHERE,
+        size=(RADIUS, 0, 0),
+        mass=mass,
+        condim=1,  # no friction: a ball that slides along a wall is not held by it
+        rgba=(0.9, 0.35, 0.2, 1),
+    )
+    for name, axis in (("x", (1, 0, 0)), ("y", (0, 1, 0))):
+        ball.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=axis, damping=damping)
+        spec.add_actuator(
+            name=name,
+            target=name,
+            trntype=mujoco.mjtTrn.mjTRN_JOINT,
+            gear=(SPEED * damping, 0, 0, 0, 0, 0),
+            ctrllimited=True,
+            ctrlrange=(-1, 1),
+        )
+    return compile_model(spec, _TIMESTEP)

@@ -1,0 +1,34 @@
+"""The residual block of the paper."""
+
+import equinox as eqx
+import jax.random as jr
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ._block import AbstractBlock
+from ._check import integer
+from ._layer import Activation, Layer, swish
+
+
+class ResidualBlock(AbstractBlock):
+    """`x + layer_n(... layer_1(x))`: the skip joins after the last activation and passes no norm (figure 2).
+
+    Attributes:
+        body: the layers, each [width] to [width].
+        layers: their number.
+    """
+
+    body: tuple[Layer, ...]
+    layers: int = eqx.field(static=True)
+
+    def __init__(self, width: int, layers: int = 4, activation: Activation = swish, *, key: PRNGKeyArray):
+        """`width` and `layers` are integers >= 1; else `ValueError`. `activation` as in `Layer`."""
+        width = integer("ResidualBlock", "width", width, 1)
+        self.layers = integer("ResidualBlock", "layers", layers, 1)
+        self.body = tuple(Layer(width, width, activation, key=k) for k in jr.split(key, self.layers))
+
+    def __call__(self, x: Float[Array, " width"]) -> Float[Array, " width"]:
+        """Maps `x`, [width], to [width]."""
+        y = x
+        for layer in self.body:
+            y = layer(y)
+        return x + y
