@@ -1,7 +1,8 @@
 """A maze as text: where the walls are, where agents start, where goals may be."""
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from envs._layouts import LAYOUTS
 
@@ -81,6 +82,15 @@ class Maze:
 
     def __repr__(self) -> str:
         return f"Maze({self.text!r}, cell_size={self.cell_size}, goals={self.goal_letters!r})"
+
+
+def pick(cells: Float[np.ndarray, "cells 2"], u: Float[Array, ""]) -> Float[Array, "2"]:
+    """One of `cells`, all equally likely, for a number `u` drawn uniformly from [0, 1).
+
+    Tasks draw all their numbers at once and share them out, because each draw from a key is compiled by itself.
+    In floating point `u * n` stays below `n` for every u < 1 that JAX draws.
+    """
+    return jnp.asarray(cells, u.dtype)[jnp.floor(u * len(cells)).astype(jnp.int32)]
 
 
 def _rows(text: str) -> list[str]:

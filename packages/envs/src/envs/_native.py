@@ -3,18 +3,21 @@
 import math
 import threading
 from collections import OrderedDict
+from typing import TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import mujoco
 import mujoco.batch
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from envs._fields import AFTER_FORCES, check_fields
 from envs._physics import AbstractEngine, Fields, Physics
 from envs._threads import POOL_IS_WIDE, cpus
 
+_Outputs = TypeVar("_Outputs")
 _VEL = mujoco.mjtStage.mjSTAGE_VEL.value
 _KEPT_BATCHES = 8  # training, evaluation, a film and single environments each have their own batch size
 
@@ -145,4 +148,13 @@ class NativeEngine(AbstractEngine):
             fresh,
             vmap_method="broadcast_all",
         )
-        return Physics(*state), fields, unstable
+        return _varying_as((physics, ctrl, fresh), (Physics(*state), fields, unstable))
+
+
+def _varying_as(inputs: PyTree[Array], outputs: _Outputs) -> _Outputs:
+    """`outputs`, unchanged, typed by `jax.shard_map` as differing between devices wherever an input does.
+
+    A callback's results have lost that type. The selection gives it back and is removed by the compiler.
+    """
+    mark = jnp.stack([x.ravel()[0] > 0 if x.dtype != bool else x for x in jax.tree.leaves(inputs)]).any()
+    return jax.tree.map(lambda x: jnp.where(mark, x, x), outputs)

@@ -79,14 +79,13 @@ class Ant(AbstractAnt):
         self._pose = Pose(model)
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
-        pose, goal = jr.split(key)
-        qpos, qvel = self._pose.draw(pose)
-        angle = jr.uniform(goal, maxval=2 * jnp.pi)
+        qpos, qvel, (goal,) = self._pose.draw(key, 1)
+        angle = 2 * jnp.pi * goal
         return qpos, qvel, self.radius * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
 
 
 class Pose:
-    """The ant's standing pose, and noise around it. Equal for models of equal joints."""
+    """The ant's standing pose, and noise around it."""
 
     def __init__(self, model: mujoco.MjModel):
         qpos = model.qpos0.copy()
@@ -98,14 +97,19 @@ class Pose:
         self._qpos = tuple(qpos)
         self._nv = model.nv
 
-    def draw(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"]]:
-        """`qpos` of the pose + U(-0.1, 0.1) with the quaternion brought back to length 1, `qvel` 0.1 N(0, 1)."""
+    def draw(
+        self, key: PRNGKeyArray, others: int
+    ) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, " others"]]:
+        """Draws `qpos`: the pose + U(-0.1, 0.1), the quaternion brought back to length 1; and `qvel`: 0.1 N(0, 1).
+
+        The third result is `others` more numbers uniform in [0, 1), for the task to use.
+        """
         at, speed = jr.split(key)
-        qpos = jnp.asarray(np.asarray(self._qpos), float)
-        qpos = qpos + jr.uniform(at, qpos.shape, minval=-_NOISE, maxval=_NOISE)
+        u = jr.uniform(at, (len(self._qpos) + others,))
+        qpos = jnp.asarray(np.asarray(self._qpos), u.dtype) + _NOISE * (2 * u[others:] - 1)
         quaternion = qpos[self._quaternion]
         qpos = qpos.at[self._quaternion].set(quaternion / jnp.linalg.norm(quaternion))
-        return qpos, _NOISE * jr.normal(speed, (self._nv,))
+        return qpos, _NOISE * jr.normal(speed, (self._nv,)), u[:others]
 
 
 def ant_model(maze: Maze | None) -> mujoco.MjModel:

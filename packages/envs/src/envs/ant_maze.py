@@ -1,13 +1,11 @@
 """The ant in a maze."""
 
 import equinox as eqx
-import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length
 from envs._engine import engine as build_engine
-from envs._maze import Maze
+from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
 from envs.ant import FRAME_SKIP, AbstractAnt, Pose, ant_model
 
@@ -49,7 +47,5 @@ class AntMaze(AbstractAnt):
         self._pose = Pose(model)
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
-        pose, cell, goal = jr.split(key, 3)
-        qpos, qvel = self._pose.draw(pose)
-        qpos = qpos.at[:2].add(jr.choice(cell, jnp.asarray(self.maze.starts, float)))
-        return qpos, qvel, jr.choice(goal, jnp.asarray(self.maze.goals, float))
+        qpos, qvel, (cell, goal) = self._pose.draw(key, 2)
+        return qpos.at[:2].add(pick(self.maze.starts, cell)), qvel, pick(self.maze.goals, goal)

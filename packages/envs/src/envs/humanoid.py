@@ -69,11 +69,11 @@ class Humanoid(AbstractEnv):
         self._ctrlrange = tuple(map(tuple, model.actuator_ctrlrange.tolist()))
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "24"], Float[Array, "23"], Float[Array, "3"]]:
-        length, angle = jr.split(key)
-        r = jr.uniform(length, minval=self.distances[0], maxval=self.distances[1])
-        a = jr.uniform(angle, maxval=2 * jnp.pi)
+        u, angle = jr.uniform(key, (2,))
+        nearest, farthest = self.distances
+        r, a = nearest + (farthest - nearest) * u, 2 * jnp.pi * angle
         goal = jnp.stack([r * jnp.cos(a), r * jnp.sin(a), jnp.full_like(r, _GOAL_HEIGHT)])
-        qpos = jnp.asarray(np.asarray(self._qpos), float)
+        qpos = jnp.asarray(np.asarray(self._qpos), u.dtype)
         return qpos, jnp.zeros(qpos.size - 1, qpos.dtype), goal
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "278"]:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from envs._arguments import check_count, check_length
 from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
-from envs._maze import Maze
+from envs._maze import Maze, pick
 from envs._mjcf import add_walls, cap_contacts, compile_model
 from envs._physics import AbstractEngine, Fields, Physics
 
@@ -57,10 +57,9 @@ class PointMaze(AbstractEnv):
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
-        cell, noise, goal = jr.split(key, 3)
-        xy = jr.choice(cell, jnp.asarray(self.maze.starts, float))
-        xy = xy + jr.uniform(noise, (2,), minval=-_NOISE, maxval=_NOISE)
-        return xy, jnp.zeros_like(xy), jr.choice(goal, jnp.asarray(self.maze.goals, float))
+        cell, goal, *noise = jr.uniform(key, (4,))
+        xy = pick(self.maze.starts, cell) + _NOISE * (2 * jnp.stack(noise) - 1)
+        return xy, jnp.zeros_like(xy), pick(self.maze.goals, goal)
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "4"]:
         del fields

@@ -1,0 +1,95 @@
+"""What `nets` refuses: each mistake is one sentence with the argument, its value and what is accepted.
+
+Users do not run with type checks, and a config file passes any type: here the checks are off.
+"""
+
+from functools import partial
+
+import jax.numpy as jnp
+import jax.random as jr
+import jaxtyping
+import pytest
+
+import nets
+
+NO_INTEGERS = [2.5, 8.0, "8", True, None, [4]]
+KEY = jr.key(0)
+
+
+@pytest.fixture(autouse=True)
+def no_type_checks():
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def refusal(make, *args, **kwargs) -> str:
+    with pytest.raises(ValueError) as refused:
+        make(*args, **kwargs, key=KEY)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("value", [0, -4, *NO_INTEGERS])
+def test_sizes(value):
+    def said(name, owner):
+        return f"`{name}` of {owner} must be an integer >= 1; got {value!r}."
+
+    for name in ["in_size", "out_size"]:
+        sizes = {"in_size": 2, "out_size": 2, name: value}
+        assert refusal(nets.Dense, **sizes) == said(name, "Dense")
+        assert refusal(nets.ResidualMLP, **sizes) == said(name, "ResidualMLP")
+    assert refusal(nets.ResidualMLP, 2, 2, width=value) == said("width", "ResidualMLP")
+    assert refusal(nets.ResidualBlock, value) == said("width", "ResidualBlock")
+    assert refusal(nets.ResidualBlock, 2, layers=value) == said("layers", "ResidualBlock")
+
+
+@pytest.mark.parametrize("value", [-4, 4097, 5000, *NO_INTEGERS])
+def test_depth_out_of_range(value):
+    said = f"must be an integer from 0 to 4096; got {value!r}."
+    assert refusal(nets.ResidualMLP, 2, 2, depth=value) == f"`depth` of ResidualMLP {said}"
+    assert refusal(nets.Stacked, partial(nets.ResidualBlock, 2), value) == f"`depth` of Stacked {said}"
+
+
+@pytest.mark.parametrize("depth, layers", [(10, 4), (3, 4), (4095, 4), (8, 3)])
+def test_depth_that_is_no_whole_number_of_blocks(depth, layers):
+    block = partial(nets.ResidualBlock, layers=layers)
+    message = refusal(nets.ResidualMLP, 2, 2, 8, depth, block)
+    assert (
+        message == f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}."
+    )
+
+
+@pytest.mark.parametrize("remat", [4, 5, 12, 24])
+def test_remat_that_does_not_divide(remat):
+    said = f"`remat` of a stack of 6 blocks must be 0 or one of [1, 2, 3, 6]; got {remat}."
+    assert refusal(nets.ResidualMLP, 2, 2, 8, 24, remat=remat) == said
+    assert refusal(nets.Stacked, partial(nets.ResidualBlock, 2), 6, remat) == said
+
+
+@pytest.mark.parametrize("value", [-1, *NO_INTEGERS])
+def test_remat_that_is_no_natural_number(value):
+    message = refusal(nets.ResidualMLP, 2, 2, 8, 8, remat=value)
+    assert message == f"`remat` of Stacked must be an integer >= 0; got {value!r}."
+
+
+@pytest.mark.parametrize("block", ["ResidualBlock", nets.ResidualBlock(8, key=KEY), nets.Dense, None, 4])
+def test_block_that_builds_no_block(block):
+    if block is nets.Dense:  # Takes (width, key=...) once its other size is bound, but is not a block.
+        block = partial(nets.Dense, 8)
+    message = refusal(nets.ResidualMLP, 2, 2, 8, block=block)
+    assert message.startswith(
+        "`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got"
+    )
+
+
+@pytest.mark.parametrize("make", [partial(nets.Layer, 2, 2), partial(nets.ResidualMLP, 2, 2, 8)])
+def test_activation_that_is_no_function(make):
+    message = refusal(make, activation="swish")
+    assert message == "`activation` of Layer must be a function, as nets.swish; got 'swish'."
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (5, 2)])
+def test_anything_but_one_example(shape):
+    with pytest.raises(ValueError) as refused:
+        nets.ResidualMLP(2, 4, 8, key=KEY)(jnp.zeros(shape))
+    assert str(refused.value) == f"Dense takes one example of shape (2,) (or jax.vmap); got {shape}."
