@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import psutil
 from envs import Policy
-from jaxtyping import Array, Key
+from jaxtyping import Array, Int, Key
 
 from ._progress import Display
 from ._run import Run, to_devices
@@ -73,8 +74,15 @@ def train(
     check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds)
     with _signals() as caught, Display(env_steps) as display:
         loop = _Loop(trainer, evaluate, seed, eval_every, trackers, run, display)
-        collect = eqx.filter_jit(lambda state: trainer.collect(state), donate="all")
-        learn = eqx.filter_jit(lambda state, updates: trainer.learn(state, updates), donate="all")
+
+        @eqx.filter_jit(donate="all")
+        def collect(state: TrainState) -> TrainState:
+            return trainer.collect(state)
+
+        @eqx.filter_jit(donate="all")
+        def learn(state: TrainState, updates: Int[Array, ""]) -> TrainState:
+            return trainer.learn(state, updates)
+
         state = loop.start()
         chunk, saved_at = 1, time.monotonic()
         while True:
@@ -83,7 +91,7 @@ def train(
             if due > 0:
                 began, first = time.monotonic(), not loop.compiled
                 display.show("compile" if first else "train", steps)
-                state = learn(state, np.int32(min(chunk, due)))
+                state = learn(state, jnp.int32(min(chunk, due)))
                 done = int(state.updates) - updates
                 loop.compiled = True
                 loop.check(state, done, min(chunk, due))

@@ -1,0 +1,130 @@
+"""A run that is killed and continued ends with the same bits as one that never stopped."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A few seconds of training: states are saved all the time, so that kills also fall into saves.
+SETTINGS = {
+    "crl.train.env_steps": 8_000,
+    "crl.train.eval_every": 2_000,
+    "crl.train.checkpoint_minutes": 0.002,
+    "crl.train.call_seconds": 0.05,
+    "crl.Trainer.num_envs": 16,
+    "crl.Trainer.unroll": 20,
+    "crl.Trainer.prefill": 40,
+    "crl.Trainer.updates": 20,
+    "crl.Trainer.batch_size": 32,
+    "crl.Trainer.capacity": 300,
+    "nets.ResidualMLP.width": 16,
+    "evaluation.Evaluator.episodes": 4,
+}
+WALL_CLOCK = ("seconds", "speed/", "memory/")
+
+
+def command(run_dir: Path, **changes: object) -> list[str]:
+    settings = SETTINGS | {name.replace("__", "."): value for name, value in changes.items()}
+    sets = [f"--set={name} = {value}" for name, value in settings.items()]
+    launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", str(ROOT / "configs/quickstart.gin")]
+    return [*launch, "--run_dir", str(run_dir), *sets]
+
+
+def start(run_dir: Path, **changes: object) -> subprocess.Popen:
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    return subprocess.Popen(
+        command(run_dir, **changes), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(run_dir: Path, **changes: object) -> str:
+    process = start(run_dir, **changes)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def final_bits(run_dir: Path) -> dict[str, str]:
+    """SHA-256 of every array of the newest resume state."""
+    newest = max((run_dir / "checkpoints" / "resume").iterdir(), key=lambda path: int(path.name))
+    record = json.loads((newest / "leaves" / "metadata").read_text())
+    return {name: leaf["sha256"] for name, leaf in record["arrays"].items()}
+
+
+def metrics(run_dir: Path) -> list[dict]:
+    lines = [json.loads(text) for text in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not k.startswith(WALL_CLOCK)} for line in lines]
+
+
+def started_training(run_dir: Path) -> bool:
+    file = run_dir / "metrics.jsonl"
+    return file.exists() and file.read_text().count("\n") >= 2
+
+
+def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
+    """Kills a run `kills` times at moments drawn from `seed`, continues it each time, and compares the end."""
+    print(f"kill seed {seed}")
+    rng = random.Random(seed)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    began = time.monotonic()
+    finish(whole)
+    length = time.monotonic() - began
+    for i in range(kills):
+        process = start(broken)
+        # The first kill waits until training goes on, the later ones fall anywhere, start-up included.
+        while i == 0 and not started_training(broken) and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, length / 3 if i == 0 else length))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        print(f"kill {i}: rc {process.returncode}, {len(crl_lines(broken))} lines")
+    finish(broken)
+    assert final_bits(broken) == final_bits(whole)
+    assert metrics(broken) == metrics(whole)
+
+
+def crl_lines(run_dir: Path) -> list[str]:
+    file = run_dir / "metrics.jsonl"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_killed_and_continued(tmp_path: Path):
+    kill_and_resume(tmp_path, kills=2, seed=1)
+
+
+@pytest.mark.proof
+def test_killed_ten_times_and_continued(tmp_path: Path):
+    kill_and_resume(tmp_path, kills=10, seed=random.randrange(10**6))
+
+
+def test_sigterm_saves_and_the_run_goes_on_and_further(tmp_path: Path):
+    run_dir, whole = tmp_path / "run", tmp_path / "whole"
+    process = start(run_dir, crl__train__checkpoint_minutes=100, crl__train__env_steps=100_000_000)
+    while not started_training(run_dir):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    output, _ = process.communicate(timeout=60)
+    print(f"SIGTERM to exit: {time.monotonic() - began:.2f} s")
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert "Traceback" not in output
+    saved = final_bits(run_dir)
+    assert saved
+    # Nothing that was logged is behind the saved state.
+    (state,) = (run_dir / "checkpoints" / "resume").iterdir()
+    last = metrics(run_dir)[-1]
+    assert int(state.name) >= last["env_steps"] + last["updates"]
+    # Continued with another end, it equals a run that was asked for that end at once.
+    total = max(8_000, (last["env_steps"] // 1000 + 3) * 1000)
+    finish(run_dir, crl__train__env_steps=total)
+    finish(whole, crl__train__env_steps=total)
+    assert final_bits(run_dir) == final_bits(whole)
+    assert metrics(run_dir) == metrics(whole)
