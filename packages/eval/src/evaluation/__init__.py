@@ -1,0 +1,53 @@
+"""Evaluation of goal-reaching agents: numbers with intervals, films, learning curves, one HTML page.
+
+Training needs `Evaluator` alone, which is imported at once. The rest is imported when it is first used: SciPy's statistics and
+Matplotlib take as long to load as JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from evaluation._evaluate import EpisodeRecord as EpisodeRecord
+from evaluation._evaluate import Evaluator as Evaluator
+
+if TYPE_CHECKING:
+    from evaluation._curve import curve as curve
+    from evaluation._report import report as report
+    from evaluation._stats import Estimate as Estimate
+    from evaluation._stats import bootstrap as bootstrap
+    from evaluation._stats import iqm as iqm
+    from evaluation._stats import proportion as proportion
+    from evaluation._summary import evaluate as evaluate
+    from evaluation._video import film as film
+
+_LATER = {
+    "Estimate": "evaluation._stats",
+    "bootstrap": "evaluation._stats",
+    "curve": "evaluation._curve",
+    "evaluate": "evaluation._summary",
+    "film": "evaluation._video",
+    "iqm": "evaluation._stats",
+    "proportion": "evaluation._stats",
+    "report": "evaluation._report",
+}
+
+__all__ = [
+    "EpisodeRecord",
+    "Estimate",
+    "Evaluator",
+    "bootstrap",
+    "curve",
+    "evaluate",
+    "film",
+    "iqm",
+    "proportion",
+    "report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'evaluation' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value

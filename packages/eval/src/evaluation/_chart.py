@@ -1,0 +1,100 @@
+"""Line charts for the report: lines in SVG that stretch with the page, labels in HTML that do not."""
+
+import json
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from evaluation._metrics import Series
+
+MOST_POINTS = 400  # of a line; a page shows no more
+
+
+class Line(NamedTuple):
+    """A series, what to call it, and the CSS variable of its colour."""
+
+    series: Series
+    label: str
+    colour: str
+
+
+def chart(title: str, lines: list[Line], percent: bool = False) -> str:
+    """A figure as HTML: title, legend where there are several lines, axes over environment steps, and the values as
+    JSON for the read-out under the pointer. `percent` fixes the range to 0 to 100 %. The first line is the main one."""
+    lines = [line._replace(series=_thinned(line.series)) for line in lines]
+    steps = np.concatenate([line.series.steps for line in lines])
+    values = np.concatenate([line.series.values for line in lines])
+    left, right = float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0)
+    low, high = (0.0, 1.0) if percent else _padded(float(values.min()), float(values.max()))
+    y_ticks = [t for t in MaxNLocator(4 if percent else 3).tick_values(low, high) if low <= t <= high]
+    x_ticks = [t for t in MaxNLocator(4).tick_values(left, right) if left <= t <= right]
+    paths = []
+    for order, line in reversed(list(enumerate(lines))):
+        x = 1000 * (line.series.steps - left) / (right - left)
+        y = 1000 * (1 - (line.series.values - low) / (high - low))
+        points = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
+        style = f'style="stroke:var({line.colour})"'
+        if order == 0 and percent:
+            area = f"M{x[0]:.1f} 1000L{points}L{x[-1]:.1f} 1000Z"
+            paths.append(f'<path class="area" style="fill:var({line.colour})" d="{area}"/>')
+        # A line of length 0 with round ends is a dot that the stretching leaves round.
+        end = f"M{x[-1]:.1f} {y[-1]:.1f}h0"
+        paths.append(f'<path class="{"main" if order == 0 else "other"}" {style} d="M{points}"/>')
+        paths.append(f'<path class="dot" {style} d="{end}"/>')
+    rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in _places(y_ticks, low, high, True))
+    legend = "".join(f'<li style="--c:var({line.colour})">{escape(line.label)}</li>' for line in lines)
+    content = {
+        "percent": percent,
+        "range": [left, right],
+        "lines": [[line.label, *(list(map(_short, part)) for part in line.series)] for line in lines],
+    }
+    data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element
+    return (
+        f'<figure class="chart{" percent" if percent else ""}"><figcaption>'
+        + f'<h3>{escape(title)}<small>{"by environment steps" if percent else ""}</small></h3>'
+        + (f'<ul class="legend">{legend}</ul>' if len(lines) > 1 else "")
+        + f'</figcaption><div class="plot"><div class="y">{_labels(y_ticks, low, high, True, percent)}</div>'
+        + f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label="{escape(title)}">'
+        + f'<g class="rules">{rules}</g>{"".join(paths)}</svg><div class="cursor" hidden></div>'
+        + f'<output hidden></output><div class="x">{_labels(x_ticks, left, right, False, False)}</div></div>'
+        + f'<script type="application/json">{data}</script></figure>'
+    )
+
+
+def quantity(value: float | int) -> str:
+    """A number in at most four digits: 1.2M, 340k, 12.3, 0.045."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+def _labels(ticks: list[float], low: float, high: float, upwards: bool, percent: bool) -> str:
+    side = "top" if upwards else "left"
+    return "".join(
+        f'<span style="{side}:{place / 10:.2f}%">{f"{tick:.0%}" if percent else quantity(tick)}</span>'
+        for tick, place in zip(ticks, _places(ticks, low, high, upwards), strict=True)
+    )
+
+
+def _places(ticks: list[float], low: float, high: float, upwards: bool) -> list[float]:
+    shares = [(tick - low) / (high - low) for tick in ticks]
+    return [1000 * (1 - share if upwards else share) for share in shares]
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    room = 0.06 * (high - low) or max(0.1 * abs(high), 0.1)
+    return low - room, high + room
+
+
+def _thinned(series: Series) -> Series:
+    """Means of neighbours where there are more points than a page can show."""
+    size = -(-len(series.steps) // MOST_POINTS)
+    groups = [np.arange(i, min(i + size, len(series.steps))) for i in range(0, len(series.steps), size)]
+    return Series(*(np.array([part[group].mean() for group in groups]) for part in series))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

@@ -1,0 +1,103 @@
+"""The learning curve as one picture: how much of the time the agent is at its goal, and the losses behind it."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+
+from evaluation._metrics import Series, by_metric, read_lines
+
+# What the large panel shows: metric, label, colour.
+REACHING = (
+    ("eval/time_at_goal_fraction", "time at goal", "#0b8f79"),
+    ("eval/success_any", "reached it at all", "#d07d14"),
+    ("eval/success_end", "there at the end", "#4a72b0"),
+)
+# The small panels, one metric each; those that a run does not log are left out.
+LEARNING = (
+    ("train/critic_loss", "critic loss"),
+    ("train/actor_loss", "actor loss"),
+    ("train/accuracy", "right goal ranked first"),
+    ("train/logsumexp", "logsumexp"),
+    ("train/alpha", "alpha"),
+    ("train/entropy", "entropy"),
+)
+_INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
+_STYLE = {
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": _LINE,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "lines.solid_capstyle": "round",
+}
+
+
+def curve(metrics: Path | str, png: Path | str, title: str = "") -> None:
+    """Draws the learning curve of a run; a run without an evaluation yet gets a picture that says so.
+
+    Args:
+        metrics: the run's `metrics.jsonl`.
+        png: the picture, 1600 pixels wide; it appears only when it is complete.
+        title: stands above it.
+
+    Raises:
+        ValueError: `metrics` holds a line that is no JSON object.
+    """
+    series = by_metric(read_lines(Path(metrics)))
+    small = [(series[name], label) for name, label in LEARNING if name in series]
+    rows = -(-len(small) // 3)
+    with rc_context(_STYLE):
+        # A figure of its own, not pyplot's: nothing global is left behind, and no display is asked for.
+        figure = Figure(figsize=(10, 4.4 + 1.75 * rows), dpi=160, layout="constrained", facecolor="white")
+        grid = figure.add_gridspec(1 + rows, 6, height_ratios=[2.6, *[1.0] * rows])
+        _reaching(figure.add_subplot(grid[0, :]), series, title)
+        for i, (one, label) in enumerate(small):
+            _learning(figure.add_subplot(grid[1 + i // 3, 2 * (i % 3) : 2 * (i % 3) + 2]), one, label)
+        png = Path(png)
+        partial = png.with_name(f".{png.stem}.partial.png")
+        figure.savefig(partial)
+        partial.replace(png)
+
+
+def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
+    shown = [(series[name], label, colour) for name, label, colour in REACHING if name in series]
+    axes.set_title(title or "Learning curve", loc="left", fontsize=14, pad=22)
+    axes.set_ylim(0, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel("environment steps", color=_MUTED)
+    _engineer(axes)
+    if not shown:
+        axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", color=_MUTED, fontsize=12)
+        return
+    for order, (one, label, colour) in enumerate(shown):
+        style = {"lw": 2.6, "marker": "o", "ms": 4} if order == 0 else {"lw": 1.5, "marker": "o", "ms": 2.5}
+        axes.plot(*one, color=colour, zorder=5 - order, clip_on=False, label=label, **style)
+    axes.fill_between(*shown[0][0], color=shown[0][2], alpha=0.1, lw=0)
+    # Above the panel: labels at the ends of lines would lie on one another once an agent has learned.
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, frameon=False, handlelength=1.4, borderpad=0)
+
+
+def _learning(axes: Axes, one: Series, label: str) -> None:
+    axes.plot(*one, color="#3d5a80", lw=1.3, marker="o" if len(one.steps) == 1 else None, ms=3)
+    axes.set_title(label, loc="left", fontsize=10, color=_INK)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    _engineer(axes)
+    axes.tick_params(labelsize=8)
+
+
+def _engineer(axes: Axes) -> None:
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.margins(x=0.02)

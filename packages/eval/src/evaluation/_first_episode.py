@@ -1,0 +1,95 @@
+"""A batch of environments on its way through its first episode: what the numbers and the film both look at."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from envs import AbstractEnv, Episodes, EpisodeState, Policy, deterministic, rollout
+from jaxtyping import Array, Bool, Float, Int, Key, Shaped
+
+
+class Moment(eqx.Module):
+    """One time step of several environments.
+
+    Attributes:
+        state: the environments; a row whose first episode is over lives on in later ones.
+        running: whether the first episode goes on after this moment.
+        at_goal: whether the state, or the last one of the first episode, is within the threshold of the goal.
+        distance: how far that state is from the goal, in metres.
+    """
+
+    state: EpisodeState
+    running: Bool[Array, " episode"]
+    at_goal: Bool[Array, " episode"]
+    distance: Float[Array, " episode"]
+
+
+class Take(eqx.Module):
+    """First episodes as a film shows them: NumPy arrays, time first, each row still once its episode is over.
+
+    Attributes:
+        qpos: the generalised positions.
+        position: the first two coordinates of the achieved goal, in metres.
+        goal: the commanded goal.
+        at_goal, running, distance: as in `Moment`.
+        fallen: whether the episode ended before its time limit, now or earlier.
+    """
+
+    qpos: Shaped[np.ndarray, "time agent nq"]
+    position: Shaped[np.ndarray, "time agent 2"]
+    goal: Shaped[np.ndarray, "time agent goal"]
+    at_goal: Bool[np.ndarray, "time agent"]
+    running: Bool[np.ndarray, "time agent"]
+    distance: Shaped[np.ndarray, "time agent"]
+    fallen: Bool[np.ndarray, "time agent"]
+
+
+def begin(env: AbstractEnv, keys: Key[Array, " episode"]) -> Moment:
+    """Fresh starts and goals, one a key."""
+    state = Episodes(env).reset(keys)
+    return Moment(
+        state=state,
+        running=~(state.env.terminated | state.truncated),
+        at_goal=jax.vmap(env.success)(state.env.obs, state.env.goal),
+        distance=jax.vmap(env.distance)(state.env.obs, state.env.goal),
+    )
+
+
+def proceed(
+    env: AbstractEnv, policy: Policy, moment: Moment, keys: Key[Array, " episode"], t: Int[Array, ""]
+) -> Moment:
+    """The moment after step `t` of the deterministic policy. Rows past their first episode keep its end."""
+    keys = jax.vmap(jr.fold_in, in_axes=(0, None))(keys, t)
+    state, _ = rollout(Episodes(env), moment.state, deterministic(policy), 1, keys)
+    obs, goal = state.env.obs, state.env.goal
+    return Moment(
+        state=state,
+        running=moment.running & ~(state.env.terminated | state.truncated),
+        at_goal=jnp.where(moment.running, jax.vmap(env.success)(obs, goal), moment.at_goal),
+        distance=jnp.where(moment.running, jax.vmap(env.distance)(obs, goal), moment.distance),
+    )
+
+
+def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
+    """Records the first episode of one environment a key, until the last of them has ended."""
+
+    def look(moment: Moment) -> tuple[Array, ...]:
+        state = moment.state.env
+        position = jax.vmap(env.achieved_goal)(state.obs)[:, :2]
+        status = moment.at_goal, moment.running, moment.distance, state.terminated
+        return state.physics.qpos, position, state.goal, *status
+
+    @eqx.filter_jit
+    def act(policy: Policy, keys: Key[Array, " agent"]) -> tuple[Array, ...]:
+        def one(moment: Moment, t: Int[Array, ""]) -> tuple[Moment, tuple[Array, ...]]:
+            return proceed(env, policy, moment, keys, t), look(moment)
+
+        last, seen = jax.lax.scan(one, begin(env, keys), jnp.arange(env.episode_length, dtype=jnp.int32))
+        return jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), seen, look(last))
+
+    seen = [np.asarray(x) for x in act(policy, keys)]
+    # A row lives on in a second episode: it is shown the last moment of its first instead, which is number `end`.
+    end = seen[4].sum(axis=0)
+    moment = np.minimum(np.arange(end.max() + 1)[:, None], end)
+    return Take(*(np.take_along_axis(x, moment.reshape(*moment.shape, *[1] * (x.ndim - 2)), 0) for x in seen))

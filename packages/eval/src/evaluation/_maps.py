@@ -1,0 +1,56 @@
+"""The maze of a task as an inline SVG, each goal coloured by how often it is reached."""
+
+from html import escape
+from typing import Any
+
+RIM = 0.3  # of the outer walls is shown, in cells
+
+
+def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
+    """An SVG of a maze, seen as its text is written: rows downwards.
+
+    Args:
+        maze: its rows joined by `/`; `1` is wall, `R` a start.
+        cell_size: in metres; cell (i, j) is centred at x = i, y = j times this.
+        goals: entries of `evaluation.json`; the share of episodes that reached the goal gives the colour and the number.
+    """
+    rows = maze.split("/")
+    columns = max(map(len, rows))
+    walls = "".join(
+        f"M{j} {i}h1v1h-1z" for i, row in enumerate(rows) for j, letter in enumerate(row) if letter == "1"
+    )
+    starts = "".join(
+        f'<circle class="start" cx="{j + 0.5}" cy="{i + 0.5}" r="0.14"/>'
+        f'<text class="note" x="{j + 0.5}" y="{i + 0.86}">start</text>'
+        for i, row in enumerate(rows)
+        for j, letter in enumerate(row)
+        if letter == "R"
+    )
+    cells = "".join(_goal(goal, cell_size) for goal in goals)
+    box = f"{1 - RIM} {1 - RIM} {columns - 2 + 2 * RIM} {len(rows) - 2 + 2 * RIM}"
+    return (
+        f'<svg class="maze" viewBox="{box}" role="img" aria-label="Share of episodes that reached each goal of the maze">'
+        f'<path class="wall" d="{walls}"/>{cells}{starts}</svg>'
+    )
+
+
+def _goal(goal: dict[str, Any], cell_size: float) -> str:
+    row, column = goal["goal"][0] / cell_size, goal["goal"][1] / cell_size
+    x, y = column + 0.5, row + 0.5
+    reached = goal.get("eval/success_any")
+    if reached is None:
+        share, label, note, hint = 0.0, "–", "not drawn", "No episode had this goal."
+    else:
+        share = float(reached["mean"])
+        low, high = (f"{100 * reached[end]:.0f}" for end in ("ci_low", "ci_high"))
+        count = int(goal["n"])
+        episodes = "1 episode" if count == 1 else f"{count} episodes"
+        label, note = f"{100 * share:.0f}%", episodes
+        hint = f"Reached in {share:.0%} of {episodes}; 95% interval {low} to {high}%."
+    strength = "strong" if share > 0.5 else "weak" if reached is not None else "empty"
+    return (
+        f'<g class="goal {strength}" style="--share:{100 * share:.1f}%"><title>{escape(hint)}</title>'
+        f'<rect x="{x - 0.46:.3f}" y="{y - 0.46:.3f}" width="0.92" height="0.92" rx="0.1"/>'
+        f'<text x="{x:.3f}" y="{y + 0.06:.3f}">{label}</text>'
+        f'<text class="note" x="{x:.3f}" y="{y + 0.3:.3f}">{note}</text></g>'
+    )

@@ -1,0 +1,80 @@
+"""How sure a number is: intervals for means, shares and interquartile means."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import stats
+
+LEVEL = 0.95
+
+Statistic = Callable[..., np.ndarray]
+
+
+class Estimate(NamedTuple):
+    """A statistic of a sample and the 95 % interval of what it estimates.
+
+    Attributes:
+        value: the statistic of the sample itself.
+        low, high: ends of the interval; NaN where the sample is too small to tell (a single number).
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
+    """Interquartile mean: the mean of the middle half of `values` along `axis`.
+
+    A quarter of the values, rounded down, is dropped at each end. It is the aggregate to prefer over the mean
+    where one run in a few goes wrong (Agarwal et al. 2021, "Deep RL at the Edge of the Statistical Precipice").
+    """
+    return stats.trim_mean(values, 0.25, axis=axis)
+
+
+def bootstrap(
+    values: Float[np.ndarray, " n"], seed: int = 0, statistic: Statistic = np.mean, resamples: int = 10_000
+) -> Estimate:
+    """Percentile bootstrap of a statistic of independent values, the mean unless told.
+
+    Args:
+        values: one number an episode, or one a run.
+        seed: of the resampling, so that a number is the same each time it is computed.
+        statistic: takes `(values, axis=...)`; `np.mean` or `iqm`.
+        resamples: how many samples with replacement the interval is read from.
+
+    Raises:
+        ValueError: `values` is empty.
+    """
+    if len(values) == 0:
+        raise ValueError("bootstrap was given no values; an interval needs at least one.")
+    value = float(statistic(values, axis=-1))
+    if len(values) == 1:
+        return Estimate(value, float("nan"), float("nan"))
+    interval = stats.bootstrap(
+        (values,),
+        statistic,
+        n_resamples=resamples,
+        batch=1000,  # 10,000 resamples of 1,024 episodes at once would be 80 MB.
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(value, float(interval.low), float(interval.high))
+
+
+def proportion(flags: Bool[np.ndarray, " n"]) -> Estimate:
+    """The share of True with Wilson's interval (1927).
+
+    A bootstrap of 128 successes in 128 episodes says [1, 1], as if failure were impossible; Wilson says [0.97, 1].
+
+    Raises:
+        ValueError: `flags` is empty.
+    """
+    if len(flags) == 0:
+        raise ValueError("proportion was given no values; an interval needs at least one.")
+    count, total = int(flags.sum()), len(flags)
+    interval = stats.binomtest(count, total).proportion_ci(LEVEL, method="wilson")
+    return Estimate(count / total, float(interval.low), float(interval.high))

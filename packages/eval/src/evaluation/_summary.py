@@ -1,0 +1,74 @@
+"""What `evaluation.json` holds: every metric with its spread, for all goals and for each."""
+
+from typing import Any
+
+import numpy as np
+from envs import AbstractEnv, Maze, Policy
+from jaxtyping import Array, Float, Key
+
+from evaluation._evaluate import EpisodeRecord, Evaluator, by_name
+from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
+
+Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes that had it
+
+
+def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""]) -> dict[str, Any]:
+    """The content of `evaluation.json`, ready for `json.dumps`.
+
+    Every metric of `Evaluator` as `{mean, ci_low, ci_high, n}`, and `iqm` where it is not a share of episodes. The
+    intervals are 95 %: Wilson's for shares of episodes, a bootstrap over episodes for the rest; an end that one
+    episode cannot tell is `None`. `goals` is the same by goal where the goals are few, else `None`. `task` is what a
+    reader needs to draw them: time limit, control step, threshold and the maze as text.
+    """
+    env, record = evaluator.env, evaluator.episodes(policy, key)
+    content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
+    groups = _by_goal(np.asarray(record.goal), env.maze)
+    content["goals"] = groups and [_goal_entry(group, record, env) for group in groups]
+    content["task"] = {
+        "episodes": evaluator.size,
+        "episode_length": env.episode_length,
+        "control_step": float(env.control_step),
+        "threshold": float(env.threshold),
+        "maze": None if env.maze is None else env.maze.text,
+        "cell_size": None if env.maze is None else float(env.maze.cell_size),
+    }
+    content["interval"] = f"{LEVEL:.0%}: Wilson's for shares of episodes, else a percentile bootstrap of episodes"
+    return content
+
+
+def _by_goal(goals: Float[np.ndarray, "episode goal"], maze: Maze | None) -> list[Group] | None:
+    """Groups of episodes by goal, or `None` where the goals are no finite set.
+
+    In a maze an episode belongs to the goal cell nearest to its goal, and a cell that was never drawn is an empty group.
+    Elsewhere the goals count as a finite set where there are at most half as many as episodes.
+    """
+    if maze is not None:
+        cells = np.asarray(maze.goals)
+        nearest = np.linalg.norm(goals[:, None, :2] - cells[None], axis=-1).argmin(axis=1)
+        return [(cell, np.flatnonzero(nearest == i)) for i, cell in enumerate(cells)]
+    unique, which = np.unique(goals.round(6), axis=0, return_inverse=True)
+    if len(unique) > len(goals) / 2:
+        return None
+    return [(goal, np.flatnonzero(which == i)) for i, goal in enumerate(unique)]
+
+
+def _entry(values: np.ndarray) -> dict[str, Any]:
+    share = values.dtype == np.bool_
+    estimate = proportion(values) if share else bootstrap(values)
+    entry = {**_ends(estimate), "n": len(values)}
+    return entry if share else {**entry, "iqm": float(iqm(values))}
+
+
+def _ends(estimate: Estimate) -> dict[str, float | None]:
+    low, high = (None if np.isnan(end) else end for end in (estimate.low, estimate.high))
+    return {"mean": estimate.value, "ci_low": low, "ci_high": high}
+
+
+def _goal_entry(group: Group, record: EpisodeRecord, env: AbstractEnv) -> dict[str, Any]:
+    goal, rows = group
+    values = {name: value[rows] for name, value in by_name(record, env).items()}
+    return {
+        "goal": [float(x) for x in goal],
+        "n": len(rows),
+        **{name: _entry(value) for name, value in values.items() if len(rows)},
+    }

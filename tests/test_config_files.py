@@ -1,0 +1,87 @@
+"""Every complete configuration is read, built and accounted for; only its arrays are not made."""
+
+import inspect
+from pathlib import Path
+
+import composition
+import pytest
+import reading
+import trust
+
+import crl
+
+ROOT = Path(__file__).parent.parent
+COMPLETE = sorted((ROOT / "configs").glob("*.gin"))
+PARTS = sorted((ROOT / "configs").glob("*/*.gin"))
+
+
+@pytest.mark.parametrize("file", COMPLETE, ids=lambda file: file.stem)
+def test_complete_configuration_builds(file):
+    configuration = reading.read([file])
+    configuration.check()
+    trust.check(configuration)
+    composition.load(configuration)
+    arguments = composition.build_arguments(configuration, crl.train, given=("run",))
+    trainer = arguments["trainer"]
+    plan = crl.plan(trainer, arguments["env_steps"], arguments["eval_every"])
+    used = composition.operative(configuration, crl.train)
+    composition.refuse_unused(configuration, used)
+    assert plan.updates > 0
+    assert sum(plan.parameters.values()) == sum(_paper_count(trainer.env, used).values()) + 1  # and log_alpha
+    assert {key.argument for key in used.bindings if key.selector == "crl.train"} == (
+        set(inspect.signature(crl.train).parameters) - {"run"}
+    )
+
+
+def _paper_count(env, used) -> dict[str, int]:
+    """Parameters by the paper's formula: in*W + 3W + D*(W^2 + 3W) + W*out + out."""
+
+    def count(scope: str, inputs: int, outputs: int) -> int:
+        of = {
+            key.argument: b.value
+            for key, b in used.bindings.items()
+            if str(key).startswith(f"{scope}/nets.ResidualMLP")
+        }
+        width, depth = of["width"], of["depth"]
+        return inputs * width + 3 * width + depth * (width**2 + 3 * width) + width * outputs + outputs
+
+    return {
+        "actor": count("actor", env.obs_size + env.goal_size, 2 * env.action_size),
+        "phi": count("critic", env.obs_size + env.action_size, 64),
+        "psi": count("critic", env.goal_size, 64),
+    }
+
+
+@pytest.mark.parametrize("file", COMPLETE, ids=lambda file: file.stem)
+def test_header_says_what_to_expect(file):
+    header = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    for word in ("Reproduces:", "Expected:", "Cost:"):
+        assert any(line.startswith(f"# {word}") for line in header), word
+    assert f"# Command:    python tools/launch.py --gin configs/{file.name}" in header
+    if (
+        "paper" in file.read_text().split("# Cost")[0].split("# Expected")[1]
+        and "of 1000" in file.read_text()
+    ):
+        assert "MuJoCo" in " ".join(header)
+
+
+def test_every_part_is_used():
+    text = "".join(file.read_text() for file in COMPLETE)
+    assert [part.name for part in PARTS if f"include '{part.parent.name}/{part.name}'" not in text] == []
+
+
+def test_deepest_agent_is_the_papers():
+    configuration = reading.read([ROOT / "configs/humanoid_1024.gin"])
+    shown = {str(key): binding.value for key, binding in configuration.bindings.items()}
+    assert shown["critic/nets.ResidualMLP.depth"] == 1024 and shown["actor/nets.ResidualMLP.depth"] == 512
+    assert {
+        name: shown[f"crl.Trainer.{name}"] for name in ("num_envs", "unroll", "updates", "batch_size")
+    } == {
+        "num_envs": 512,
+        "unroll": 62,
+        "updates": 800,
+        "batch_size": 512,
+    }
+    assert (shown["crl.Trainer.capacity"], shown["crl.Trainer.prefill"]) == (10_000, 1_000)
+    assert shown["nets.ResidualMLP.width"] == 256 and shown["crl.GeometricGoals.discount"] == 0.99
+    assert shown["optax.adam.learning_rate"] == 3e-4 and shown["crl.infonce.logsumexp_penalty"] == 0.1

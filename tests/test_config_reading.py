@@ -1,0 +1,185 @@
+"""Gin files, includes and --set add up to one configuration, and say where they are wrong."""
+
+import math
+from pathlib import Path
+
+import pytest
+import reading
+from exits import UserError
+from hypothesis import given
+from hypothesis import strategies as st
+from run_directory import learning
+from statements import Macro, Reference
+
+HEAD = "from __gin__ import dynamic_registration\nimport crl\nimport nets\nimport envs\n"
+
+
+def write(folder: Path, **files: str) -> Path:
+    """Writes `name`.gin for every keyword and returns the path of the first."""
+    for name, text in files.items():
+        (folder / f"{name}.gin").write_text(text)
+    return folder / f"{next(iter(files))}.gin"
+
+
+def values(configuration: reading.Configuration) -> dict[str, str]:
+    """Bindings and macros as text."""
+    named = {str(key): repr(binding.value) for key, binding in configuration.bindings.items()}
+    return named | {f"%{name}": repr(macro.value) for name, macro in configuration.macros.items()}
+
+
+def test_last_binding_wins_whatever_it_calls_the_module(tmp_path):
+    file = write(
+        tmp_path,
+        main=HEAD + "include 'part.gin'\nnets.residual.ResidualBlock.layers = 2\n",
+        part="import nets.residual as r\nfrom nets import residual\n"
+        "r.ResidualBlock.layers = 8\nresidual.ResidualBlock.activation = @r.ResidualBlock\n",
+    )
+    assert values(reading.read([file])) == {
+        "nets.residual.ResidualBlock.layers": "2",
+        "nets.residual.ResidualBlock.activation": "@nets.residual.ResidualBlock",
+    }
+
+
+def test_text_says_the_same_without_includes(tmp_path):
+    file = write(
+        tmp_path,
+        main=HEAD
+        + "include 'part.gin'\nDEEP = [@a/b/crl.l2, {'x': (%SIZE, -1e-7)}]\ncrl.Trainer.goals = %DEEP\n",
+        part=HEAD + 'SIZE = 4\na/envs.PointMaze:\n  maze = """11\n11"""\n  goals = (\'G\'\n    "H")\n',
+    )
+    given = reading.read([file], ["PointMaze.goals = None", "crl.train.seed = 0x10"])
+    again = reading.read_text(given.text("python x\nsecond line"), "config.gin")
+    assert values(again) == values(given) and again.imports.keys() == given.imports.keys()
+    assert values(again)["a/envs.PointMaze.maze"] == repr("11\n11")
+    assert "include" not in given.text()
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.builds(Reference, st.sampled_from(["", "a", "a/b"]), st.just("crl.l2"), st.booleans())
+    | st.just(Macro("SIZE"))
+)
+nested = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(value=nested)
+def test_every_value_survives_being_stored(value):
+    text = f"import crl\nSIZE = 1\ncrl.train.x = {value!r}\n"
+    stored = reading.read_text(text, "a")
+    again = reading.read_text(stored.text(), "b")
+    (found,) = again.bindings.values()
+    assert repr(found.value) == repr(value)
+    if isinstance(value, float):
+        assert found.value == value and math.copysign(1, found.value) == math.copysign(1, value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "name", "value"),
+    [
+        ("crl.train.env_steps = 7", "crl.train.env_steps", "7"),
+        ("train.env_steps=7", "crl.train.env_steps", "7"),
+        ("actor/ResidualMLP.depth = 8", "actor/nets.ResidualMLP.depth", "8"),
+        ("Trainer.goals = @crl.GeometricGoals()", "crl.Trainer.goals", "@crl.GeometricGoals()"),
+        ("DEPTH = 4", "%DEPTH", "4"),
+    ],
+)
+def test_set_takes_full_and_short_names(tmp_path, setting, name, value):
+    file = write(
+        tmp_path,
+        main=HEAD + "crl.train.trainer = @crl.Trainer()\ncrl.ContrastiveRL.actor = @actor/nets.ResidualMLP\n",
+    )
+    assert values(reading.read([file], [setting]))[name] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "message"),
+    [
+        ("crl.train.seed = one\n", "", "main.gin:5: `crl.train.seed = one` is not gin syntax"),
+        ("crl.train.seed = (1,\n", "", "is not gin syntax"),
+        ("crl.train.seed = 1 2\n", "", "main.gin:5: `crl.train.seed = 1 2` is not gin syntax"),
+        ("crl.train.seed = {[]: 1}\n", "", "is not gin"),
+        ("crl.train.seed = " + 2000 * "[" + "\n", "", "is not gin"),
+        (
+            "clr.train.seed = 1\n",
+            "",
+            "main.gin:5: `clr` of `clr.train` is not imported in this file; did you mean crl?",
+        ),
+        ("crl.train.seed = [@net.Dense]\n", "", "`net` of `net.Dense` is not imported"),
+        ("include 'pat.gin'\n", "", "main.gin:5: there is no file pat.gin; did you mean part.gin?"),
+        ("include 'main.gin'\n", "", "main.gin includes itself"),
+        ("include 'latin.gin'\n", "", "latin.gin cannot be read: it is not UTF-8 text"),
+        ("from __gin__ import magic\n", "", "has no feature `magic`"),
+        ("import crl as gin\n", "", "the name `gin` is taken"),
+        (
+            "crl.train.seed = %SEDE\nSEED = 1\n",
+            "",
+            "main.gin:5: the macro `%SEDE` is not defined; did you mean SEED?",
+        ),
+        ("SEED = 1\n", "", "main.gin:5: the macro `SEED` is defined, but nothing uses it"),
+        ("crl.train.seed = %gin.REQUIRED\n", "", "`crl.train.seed` must be given"),
+        (
+            "actr/nets.Dense.x = 1\ncrl.train.x = @actor/nets.Dense\n",
+            "",
+            "the scope `actr` of `actr/nets.Dense.x`",
+        ),
+        ("", "crl.train.seed", "is not of the form 'name = value'"),
+        ("", "import os", "is not of the form 'name = value'"),
+        ("", "crl.train.seed = 1\ncrl.train.seed = 2", "is not of the form 'name = value'"),
+        ("", "crl.train.seed = u_maze", "--set 'crl.train.seed = u_maze' is not gin syntax"),
+        ("crl.train.seed = 1\n", "tran.seed = 2", "this configuration knows no `tran`; did you mean train?"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_its_place(tmp_path, text, setting, message):
+    file = write(tmp_path, main=HEAD + text, part="import crl\n")
+    (tmp_path / "latin.gin").write_bytes(b"# \xe9\n")
+    with pytest.raises(UserError) as caught:
+        reading.read([file], [setting] if setting else []).check()
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(
+        UserError, match=r"there is no file configs/quickstrat\.gin; did you mean quickstart\.gin\?"
+    ):
+        reading.read(["configs/quickstrat.gin"])
+
+
+def test_learning_holds_what_the_trainer_reaches_and_not_how_it_is_watched(tmp_path):
+    file = write(
+        tmp_path,
+        main=HEAD
+        + "import evaluation\n"
+        + "SIZE = 4\n"
+        + "crl.train.trainer = @crl.Trainer()\ncrl.train.seed = 3\ncrl.train.env_steps = 10\n"
+        + "crl.train.evaluate = @evaluation.Evaluator()\ncrl.Trainer.env = @train/envs.PointMaze()\n"
+        + "crl.Trainer.num_envs = %SIZE\nevaluation.Evaluator.env = @eval/envs.PointMaze()\n"
+        + "envs.PointMaze.maze = 'u_maze'\neval/envs.PointMaze.maze = 'big_maze'\n",
+    )
+    assert learning(reading.read([file])) == {
+        "crl.train.trainer": "@crl.Trainer()",
+        "crl.train.seed": "3",
+        "crl.Trainer.env": "@train/envs.PointMaze()",
+        "crl.Trainer.num_envs": "%SIZE",
+        "%SIZE": "4",
+        "envs.PointMaze.maze": "'u_maze'",
+    }
+
+
+def test_a_configuration_that_refers_to_itself_ends(tmp_path):
+    file = write(
+        tmp_path, main=HEAD + "crl.train.trainer = @a/crl.Trainer()\ncrl.Trainer.env = @a/crl.Trainer()\n"
+    )
+    with pytest.raises(UserError, match="refers to itself without end"):
+        learning(reading.read([file]))

@@ -1,0 +1,169 @@
+"""The evaluation of scripted policies, whose every number is known beforehand."""
+
+import json
+import subprocess
+import sys
+import time
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from envs import Episodes, PointMaze, rollout
+from eval_line import Line, go_and_stay, go_on
+from evaluation import Evaluator, evaluate
+
+KEY = jr.key(3)
+
+
+def test_an_agent_that_stays_at_its_goal():
+    record = Evaluator(Line(), 32).episodes(go_and_stay, KEY)
+    goal = np.asarray(record.goal[:, 0])
+    assert len(set(goal)) > 3, "every episode draws its own goal"
+    # Of the states 1 to 12 those from number g on are at the goal at g metres.
+    np.testing.assert_array_equal(record.time_at_goal, 12 - goal + 1)
+    np.testing.assert_array_equal(record.length, 12)
+    np.testing.assert_array_equal(record.distance, 0.0)
+    assert record.success_any.all() and record.success_end.all()
+
+
+def test_an_agent_that_passes_its_goal():
+    record = Evaluator(Line(), 32).episodes(go_on, KEY)
+    np.testing.assert_array_equal(record.time_at_goal, 1)
+    np.testing.assert_array_equal(record.distance, 12 - record.goal[:, 0])
+    assert record.success_any.all() and not record.success_end.any()
+
+
+def test_nothing_counts_after_a_fall():
+    record = Evaluator(Line(cliff=4.0), 32).episodes(go_on, KEY)
+    goal = np.asarray(record.goal[:, 0])
+    # Goals beyond the cliff are never reached, though the row goes on and passes others in later episodes.
+    np.testing.assert_array_equal(record.length, 4)
+    np.testing.assert_array_equal(record.time_at_goal, goal <= 4)
+    np.testing.assert_array_equal(record.success_any, goal <= 4)
+    np.testing.assert_array_equal(record.success_end, goal == 4)  # the state it fell in counts
+    np.testing.assert_array_equal(record.distance, abs(goal - 4))
+
+
+def test_the_start_does_not_count():
+    away = Line(nearest=0, farthest=0)
+    record = Evaluator(away, 4).episodes(go_on, KEY)
+    np.testing.assert_array_equal(record.time_at_goal, 0)
+    assert not record.success_any.any()
+
+
+def test_means_by_name():
+    env = Line(nearest=3, farthest=3)
+    assert Evaluator(env, 4)(go_and_stay, KEY) == {
+        "eval/time_at_goal": 10.0,
+        "eval/time_at_goal_fraction": pytest.approx(10 / 12),
+        "eval/success_any": 1.0,
+        "eval/success_end": 1.0,
+        "eval/distance": 0.0,
+        "eval/episode_length": 12.0,
+    }
+
+
+def test_agrees_with_a_plain_look_at_a_trajectory():
+    env = Line(cliff=9.0)
+
+    def wander(obs, goal, key):
+        del key
+        return jnp.array([jnp.sin(7 * obs[0] + goal[0]) + 0.6, 0.0])
+
+    record = Evaluator(env, 16).episodes(wander, KEY)
+    starts, steps = (jr.split(key, 16) for key in jr.split(KEY))
+    _, path = rollout(Episodes(env), Episodes(env).reset(starts), wander, env.episode_length + 1, steps)
+    distance = np.linalg.norm(np.asarray(path.obs - path.goal), axis=-1)
+    for i in range(16):
+        reached = np.flatnonzero(np.asarray(path.episode[:, i]) == 0)[1:]
+        at_goal = distance[reached, i] < env.threshold
+        assert record.length[i] == len(reached)
+        assert record.time_at_goal[i] == at_goal.sum()
+        assert record.success_any[i] == at_goal.any()
+        assert record.success_end[i] == at_goal[-1]
+        assert record.distance[i] == pytest.approx(distance[reached[-1], i])
+
+
+def test_compiles_once_for_all_agents_of_one_structure():
+    traces = 0
+
+    def policy(agent, obs, goal, key):
+        nonlocal traces
+        traces += 1
+        return go_and_stay(obs, goal, key) * agent
+
+    evaluator = Evaluator(Line(), 4)
+    results = [evaluator(eqx.Partial(policy, jnp.float32(scale)), KEY) for scale in (1.0, 1.0, 0.0)]
+    after_one = traces
+    evaluator(eqx.Partial(policy, jnp.float32(0.5)), jr.key(4))
+    assert traces == after_one
+    assert results[0] == results[1] != results[2]
+
+
+def test_an_agent_on_another_device_gets_the_same_numbers():
+    evaluator, agent = Evaluator(Line(), 4), jnp.float32(0.5)
+    policy = lambda agent, obs, goal, key: go_and_stay(obs, goal, key) * agent  # noqa: E731
+    elsewhere = jax.device_put(agent, jax.devices()[-1])
+    assert evaluator(eqx.Partial(policy, agent), KEY) == evaluator(eqx.Partial(policy, elsewhere), KEY)
+
+
+@pytest.mark.parametrize("episodes", [0, -1, 2.0, True, "128"])
+def test_a_wrong_number_of_episodes_is_refused(episodes):
+    with pytest.raises((ValueError, TypeError), match="episodes"):
+        Evaluator(Line(), episodes)
+
+
+def test_evaluation_json():
+    env = Line(nearest=1, farthest=3)
+    content = json.loads(json.dumps(evaluate(Evaluator(env, 64), go_and_stay, KEY), allow_nan=False))
+    time_at_goal = content["eval/time_at_goal"]
+    assert time_at_goal["ci_low"] <= time_at_goal["mean"] <= time_at_goal["ci_high"]
+    assert time_at_goal["n"] == 64
+    assert content["eval/success_any"]["mean"] == content["eval/success_any"]["ci_high"] == 1.0
+    assert 0.9 < content["eval/success_any"]["ci_low"] < 1.0, "64 of 64 does not prove that it never fails"
+    assert [goal["goal"] for goal in content["goals"]] == [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]
+    assert sum(goal["n"] for goal in content["goals"]) == 64
+    assert [goal["eval/time_at_goal"]["mean"] for goal in content["goals"]] == [12.0, 11.0, 10.0]
+    assert content["task"]["maze"] is None
+
+
+def test_no_goal_table_where_goals_are_no_finite_set():
+    content = evaluate(Evaluator(Line(farthest=10**6), 16), go_and_stay, KEY)
+    assert content["goals"] is None
+
+
+def test_an_interval_of_a_single_episode_is_unknown():
+    content = evaluate(Evaluator(Line(), 1), go_and_stay, KEY)
+    assert content["eval/time_at_goal"]["ci_low"] is None and content["eval/time_at_goal"]["n"] == 1
+
+
+def test_a_maze_lists_every_goal_cell():
+    env = PointMaze(episode_length=3)
+    content = json.loads(json.dumps(evaluate(Evaluator(env, 5), lambda obs, goal, key: goal * 0, KEY)))
+    assert [tuple(goal["goal"]) for goal in content["goals"]] == [tuple(cell) for cell in env.maze.goals.tolist()]
+    assert sum(goal["n"] for goal in content["goals"]) == 5
+    assert content["task"]["maze"] == env.maze.text
+    for goal in content["goals"]:
+        assert (goal["n"] > 0) == ("eval/success_any" in goal)
+
+
+def test_import_needs_neither_mujoco_nor_a_display():
+    code = "import sys, evaluation; sys.exit('mujoco' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.proof
+def test_128_episodes_of_the_point_maze_take_less_than_a_second():
+    evaluator = Evaluator(PointMaze(), 128)
+    policy = lambda obs, goal, key: goal - obs[:2]  # noqa: E731
+    evaluator(policy, KEY)
+    seconds = []
+    for seed in range(5):
+        began = time.perf_counter()
+        evaluator(policy, jr.key(seed))
+        seconds.append(time.perf_counter() - began)
+    print(f"128 episodes of 300 steps: {min(seconds):.2f} to {max(seconds):.2f} s")
+    assert min(seconds) < 1.0

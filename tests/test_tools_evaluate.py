@@ -1,0 +1,155 @@
+"""tools/evaluate.py: the numbers of training again, and one sentence for whatever is wrong with a run."""
+
+import json
+import shutil
+from pathlib import Path
+
+import evaluate
+import exits
+import pytest
+from tool_runs import as_a_user, compiled, content, finished_run, start
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch):
+    with as_a_user(monkeypatch):
+        yield
+
+
+@pytest.fixture
+def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a finished run."""
+    directory = tmp_path / "run"
+    shutil.copytree(finished_run(tmp_path_factory.getbasetemp()), directory)
+    return directory
+
+
+def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence the tool answers with; it ends with status 2."""
+    assert exits.guard(evaluate.main, ["evaluate.py", *map(str, arguments)]) == exits.MISTAKE
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("error: ") and "Traceback" not in err
+    return err
+
+
+def largest(folder: Path) -> Path:
+    """The file that holds most of a snapshot."""
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factory):
+    out = tmp_path / "out"
+    before = content(run)
+    process = start(
+        "evaluate.py",
+        *("--run_dir", str(run), "--step", "240", "--film", "--out", str(out)),
+        JAX_COMPILATION_CACHE_DIR=compiled(tmp_path_factory.getbasetemp()),
+    )
+    shown, err = process.communicate()
+    assert process.returncode == 0, shown + err
+    assert content(run) == before
+    assert {"evaluation.json", "film.mp4", "report.html"} <= {path.name for path in out.iterdir()}
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    (line,) = (line for line in lines if line["env_steps"] == 240)
+    result = json.loads((out / "evaluation.json").read_text())
+    named = {name: value for name, value in line.items() if name.startswith("eval/")}
+    assert len(named) == 6 and {name: result[name]["mean"] for name in named} == pytest.approx(
+        named, rel=1e-12
+    )
+    assert all(name in shown for name in named) and "after 240 env steps, 4 episodes" in shown
+    assert all(
+        value.keys() >= {"mean", "ci_low", "ci_high", "n"} for name, value in result.items() if "/" in name
+    )
+    assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--run_dir is missing"),
+        (("--run_dir", "nowhere"), "--run_dir nowhere does not exist"),
+        (("--run_dir", "{run}/tb"), "holds other things and no config.gin"),
+        (
+            ("--run_dir", "{run}", "--step", "123"),
+            "--step 123 does not exist in {run}; there are 0, 240, 480.",
+        ),
+        (("--run_dir", "{run}", "--step", "last"), "--step"),
+        (("--run_dir", "{run}", "--episodes", "0"), "episodes"),
+    ],
+)
+def test_wrong_flags(capsys, run, arguments, message):
+    before = content(run)
+    sentence = mistake(capsys, *(word.format(run=run) for word in arguments))
+    assert message.format(run=run) in sentence
+    assert content(run) == before
+
+
+def test_a_run_without_an_agent(capsys, run):
+    shutil.rmtree(run / "checkpoints" / "agents")
+    before = content(run)
+    assert "holds no agent yet" in mistake(capsys, "--run_dir", run)
+    assert content(run) == before
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "foreign"])
+def test_a_damaged_snapshot_is_never_evaluated(capsys, run, damage):
+    newest = run / "checkpoints" / "agents" / "480"
+    file = largest(newest)
+    data = bytearray(file.read_bytes())
+    if damage == "truncated":
+        file.write_bytes(data[: len(data) // 2])
+    elif damage == "flipped":
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    elif damage == "emptied":
+        for path in [path for path in newest.rglob("*") if path.is_file()]:
+            path.unlink()
+    else:
+        text = (run / "config.gin").read_text().replace("ResidualMLP.width = 16", "ResidualMLP.width = 8")
+        (run / "config.gin").write_text(text)
+    before = content(run)
+    sentence = mistake(capsys, "--run_dir", run)
+    assert (
+        "480" in sentence and ("is of another run" if damage == "foreign" else "does not verify") in sentence
+    )
+    assert content(run) == before
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ("import os\ncrl.Trainer.env = @os.system()\nos.system.command = 'touch {mark}'\n", "imports `os`"),
+        (
+            "import equinox\ncrl.Trainer.env = @equinox._serialisation.pathlib.os.system()\n"
+            "equinox._serialisation.pathlib.os.system.command = 'touch {mark}'\n",
+            "imports `equinox`",
+        ),
+        (
+            "import equinox\ncrl.Trainer.env = @equinox.tree_serialise_leaves()\n"
+            "equinox.tree_serialise_leaves.path_or_file = '{mark}'\n",
+            "imports `equinox`",
+        ),
+        ("include '{include}'\n", "may not include another file"),
+        ("crl.Trainer.env = @crl.Checkpoints()\ncrl.Checkpoints.directory = '{mark}'\n", "`crl.Checkpoints`"),
+        ("crl.Trainer.env = @evaluation.report()\nevaluation.report.out = '{mark}'\n", "`evaluation.report`"),
+    ],
+)
+def test_a_stored_configuration_runs_nothing(capsys, run, tmp_path, attack, message):
+    include = tmp_path / "include.gin"
+    include.write_text(f"import os\nos.system.command = 'touch {tmp_path / 'mark'}'\n")
+    with (run / "config.gin").open("a") as file:
+        file.write(attack.format(mark=tmp_path / "mark", include=include))
+    before = content(tmp_path)
+    sentence = mistake(capsys, "--run_dir", run)
+    assert message in sentence and "config.gin:" in sentence
+    assert content(tmp_path) == before
+
+
+def test_trust_config_lifts_the_check(capsys, run):
+    with (run / "config.gin").open("a") as file:
+        file.write("import json\ncrl.Trainer.goals = @json.loads()\njson.loads.s = 'null'\n")
+    assert "imports `json`" in mistake(capsys, "--run_dir", run)
+    # Past the check it is built; the step is what is wrong then.
+    flipped = largest(run / "checkpoints" / "agents" / "480")
+    flipped.write_bytes(b"")
+    assert "480" in mistake(capsys, "--run_dir", run, "--trust_config")

@@ -1,0 +1,93 @@
+"""The tools as a user starts them, and one tiny finished run that the tests of the tools share."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import devices
+import jaxtyping
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QUICKSTART = ("--gin", str(ROOT / "configs/quickstart.gin"))
+# The quickstart with seconds of work in it.
+TINY = (
+    "train.env_steps = 480",
+    "train.eval_every = 240",
+    "Trainer.num_envs = 4",
+    "Trainer.unroll = 20",
+    "Trainer.updates = 2",
+    "Trainer.batch_size = 16",
+    "Trainer.capacity = 100",
+    "Trainer.prefill = 20",
+    "Evaluator.episodes = 4",
+    "envs.PointMaze.episode_length = 30",
+    "nets.ResidualMLP.width = 16",
+)
+
+
+@contextmanager
+def as_a_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs a tool in this process as a user has it: without checked annotations, whose complaints would come first."""
+    monkeypatch.setattr(devices, "prepare", lambda kind: None)  # JAX runs already
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
+
+
+def settings(*values: str) -> list[str]:
+    """`--set` for every value."""
+    return [word for value in values for word in ("--set", value)]
+
+
+def start(tool: str, *arguments: str, **environment: str) -> subprocess.Popen:
+    """A tool in a process of its own, where every warning is an error."""
+    command = [sys.executable, "-W", "error", str(ROOT / "tools" / tool), *arguments]
+    inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    # XLA's optimisations take longer than what they would save here.
+    environment = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment}
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=inherited | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def content(folder: Path) -> dict[str, str]:
+    """A digest of every file under a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def compiled(base: Path) -> str:
+    """A compilation cache that the runs of one session share; `base` is pytest's folder of this session."""
+    return str(base / "compiled")
+
+
+@cache
+def finished_run(base: Path) -> Path:
+    """The directory of a run that is over, made by the real command once a session; do not change it."""
+    directory = base / "runs" / "tiny"
+    run = start(
+        "launch.py",
+        *QUICKSTART,
+        *settings(*TINY),
+        "--run_dir",
+        str(directory),
+        JAX_COMPILATION_CACHE_DIR=compiled(base),
+    )
+    out, err = run.communicate()
+    assert run.returncode == 0, out + err
+    return directory

@@ -1,0 +1,52 @@
+"""Where a tool runs: the environment that JAX reads when it starts, and the devices that it then found."""
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from exits import UserError, sentence
+
+KINDS = ("auto", "cpu", "gpu", "tpu")
+_PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
+
+
+def prepare(kind: str, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Sets what is not set yet. Call it before JAX is imported.
+
+    - the platform, where one is asked for;
+    - JAX's persistent compilation cache, under ~/.cache/bathyal, for programs of any size and compile time.
+
+    MuJoCo's drawing needs nothing here: `envs.render` takes EGL where there is no display.
+    """
+    if kind != "auto":
+        environment["JAX_PLATFORMS"] = _PLATFORMS[kind]
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "bathyal" / "compiled"))
+    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def check(kind: str) -> list[str]:
+    """The devices JAX found, such as `cpu: cpu`; `UserError` where it found none of the kind asked for.
+
+    The kind is asked for by the flag, or by the variable JAX_PLATFORMS.
+    """
+    # envs widens XLA's thread pool where there is only one CPU; it must do so before JAX starts.
+    import jax
+
+    import envs  # noqa: F401
+
+    asked = os.environ.get("JAX_PLATFORMS", "").split(",")[0]
+    wanted = {"cuda": "gpu", "rocm": "gpu"}.get(asked, asked) if kind == "auto" else kind
+    advice = "for an NVIDIA GPU install the extra cuda12 or cuda13, or choose --device cpu"
+    try:
+        found = jax.devices()
+    except (RuntimeError, AssertionError) as e:  # the second where no plugin knows the platform
+        raise UserError(
+            f"JAX cannot start on {asked or 'this machine'} ({sentence(e).rstrip('.')}); {advice}."
+        ) from e
+    if wanted in ("gpu", "tpu") and found[0].platform != wanted:
+        raise UserError(
+            f"A {wanted.upper()} was asked for, but JAX sees only {found[0].platform} devices; {advice}."
+        )
+    return [f"{device.platform}: {device.device_kind}" for device in found]

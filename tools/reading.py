@@ -1,0 +1,164 @@
+"""Reads gin files, what they include, and `--set` values into one configuration."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from configuration import Configuration, Key, did_you_mean
+from exits import UserError
+from statements import (
+    Binding,
+    Feature,
+    Import,
+    Include,
+    Reference,
+    Statement,
+    Use,
+    parse,
+    references,
+    replace_references,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+_BUILTIN = {"gin": "gin"}  # what gin itself provides: macro, singleton
+
+
+def read(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Configuration:
+    """The configuration that gin files and then `--set` values add up to.
+
+    An include is looked for beside the file that includes it, then in the working directory, then in the
+    project.
+
+    Raises:
+        UserError: a file that is missing, is not gin, or uses a name it does not import.
+    """
+    configuration = Configuration()
+    for file in files:
+        _add_file(configuration, _find(str(file), [Path()], "--gin"), ())
+    for setting in settings:
+        _set(configuration, setting)
+    return configuration
+
+
+def read_text(text: str, source: str) -> Configuration:
+    """The configuration of one text; an include is a `UserError`.
+
+    Args:
+        text: gin statements.
+        source: where the text is from, for messages.
+    """
+    statements = list(parse(text, source))
+    for statement in statements:
+        if isinstance(statement, Include):
+            raise UserError(f"{statement.where}: a stored configuration may not include another file.")
+    configuration = Configuration()
+    _add(configuration, statements, dict(_BUILTIN), Path(), ())
+    return configuration
+
+
+def _add_file(configuration: Configuration, path: Path, including: tuple[Path, ...]) -> None:
+    name = _short(path)
+    if path.resolve() in including:
+        raise UserError(f"{name} includes itself.")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UserError(
+            f"{name} cannot be read: {getattr(e, 'strerror', None) or 'it is not UTF-8 text'}."
+        ) from e
+    _add(configuration, parse(text, name), dict(_BUILTIN), path.parent, (*including, path.resolve()))
+
+
+def _add(
+    configuration: Configuration,
+    statements: Iterable[Statement],
+    symbols: dict[str, str],  # which module each name stands for in this file
+    folder: Path,
+    including: tuple[Path, ...],
+) -> None:
+    for statement in statements:
+        match statement:
+            case Feature(name, where):
+                if name != "dynamic_registration":
+                    raise UserError(
+                        f"{where}: __gin__ has no feature `{name}`; there is dynamic_registration."
+                    )
+            case Import(module, symbol, target, where):
+                if symbol in _BUILTIN:
+                    raise UserError(
+                        f"{where}: the name `{symbol}` is taken; import {module} under another one."
+                    )
+                symbols[symbol] = target
+                configuration.imports.setdefault(module, where)
+            case Include(file, where):
+                _add_file(configuration, _find(file, [folder, Path(), ROOT], where), including)
+            case Use(selector, where):
+                _full(selector, symbols, where)
+            case Binding(_, _, "", value, where):
+                configuration.macros[statement.name] = statement._replace(
+                    value=_complete(value, symbols, where)
+                )
+            case Binding(scope, selector, argument, value, where):
+                key = Key(scope, _full(selector, symbols, where), argument)
+                configuration.bindings[key] = Binding(*key, _complete(value, symbols, where), where)
+
+
+def _set(configuration: Configuration, setting: str) -> None:
+    """Takes in one `--set`, whose selectors may be short: `train.env_steps` for `crl.train.env_steps`."""
+    where = f"--set '{' '.join(setting.split())[:100]}'"
+    statements = list(parse(setting, where, numbered=False)) if "=" in setting else []
+    statement = statements[0] if len(statements) == 1 else None
+    if not isinstance(statement, Binding):
+        raise UserError(f"{where} is not of the form 'name = value'.")
+    symbols = {module.split(".")[0]: module.split(".")[0] for module in configuration.imports} | _BUILTIN
+    known = {key.selector for key in configuration.bindings}
+    for value, _ in configuration.values():
+        known |= {item.selector for item in references(value) if isinstance(item, Reference)}
+
+    def lengthen(selector: str) -> str:
+        if selector.split(".")[0] in symbols:
+            return selector
+        matches = sorted(name for name in known if name.endswith(f".{selector}"))
+        if len(matches) == 1:
+            return matches[0]
+        ends = {name.rsplit(".", 1)[-1] for name in known}
+        hint = (
+            f"; it may be {' or '.join(matches)}." if matches else did_you_mean(selector, ends | set(symbols))
+        )
+        raise UserError(f"{where}: this configuration knows no `{selector}`{hint}")
+
+    value = replace_references(
+        statement.value, lambda item: Reference(item.scope, lengthen(item.selector), item.evaluate)
+    )
+    selector = lengthen(statement.selector) if statement.argument else statement.selector
+    _add(configuration, [statement._replace(selector=selector, value=value)], symbols, Path(), ())
+
+
+def _complete(value: Any, symbols: dict[str, str], where: str) -> Any:
+    return replace_references(
+        value, lambda item: Reference(item.scope, _full(item.selector, symbols, where), item.evaluate)
+    )
+
+
+def _full(selector: str, symbols: dict[str, str], where: str) -> str:
+    """The path of a configurable from its package, whatever this file calls its module."""
+    symbol, dot, rest = selector.partition(".")
+    if symbol not in symbols:
+        hint = did_you_mean(symbol, symbols.keys() - _BUILTIN.keys())
+        raise UserError(f"{where}: `{symbol}` of `{selector}` is not imported in this file{hint}")
+    return f"{symbols[symbol]}{dot}{rest}"
+
+
+def _find(file: str, folders: list[Path], where: str) -> Path:
+    for folder in folders:
+        if (folder / file).is_file():
+            return folder / file
+    near = [path.name for folder in folders for path in (folder / file).parent.glob("*.gin")]
+    raise UserError(f"{where}: there is no file {file}{did_you_mean(Path(file).name, near)}")
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,91 @@
+"""What is left to look at when an agent has been tested: numbers, a table, a film, a report."""
+
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import exits
+import jax
+import provenance
+import run_directory
+from exits import UserError
+
+import crl
+import envs
+import evaluation
+
+EVALUATION, CURVE, FILM = "evaluation.json", "curve.png", "film.mp4"
+
+
+class Test:
+    """An agent of a run, and how it is tested.
+
+    Attributes:
+        evaluator: the environment and the number of episodes.
+        policy: the agent's; it acts without noise.
+        key: of the evaluation after that many env steps, the same in training and on a snapshot.
+        origin: what a result must say about where it is from.
+    """
+
+    def __init__(
+        self,
+        evaluator: evaluation.Evaluator,
+        algorithm: crl.AbstractAlgorithm,
+        agent: crl.Agent,
+        seed: int,
+        step: int,
+        origin: dict[str, Any],
+    ):
+        arrays, rest = eqx.partition(agent, eqx.is_array)
+        agent = eqx.combine(jax.device_put(arrays, jax.devices()[0]), rest)  # off a training mesh
+        self.evaluator = evaluator
+        self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent)
+        self.key = crl.evaluation_key(seed, step)
+        self.origin = {
+            "step": step,
+            **origin,
+            "git_commit": provenance.git_commit(),
+            "versions": provenance.versions(),
+            "engine": evaluator.env.engine.name,
+            "time": provenance.now(),
+        }
+
+    def numbers(self, out: Path) -> dict[str, Any]:
+        """Tests the agent and writes `evaluation.json` into `out`; returns its content."""
+        result = evaluation.evaluate(self.evaluator, self.policy, self.key) | {"run": self.origin}
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            run_directory.write_json(out / EVALUATION, result)
+        except OSError as e:
+            if exits.out_of_space(e):
+                raise
+            raise UserError(f"{out} cannot be written: {e.strerror}.") from e
+        return result
+
+    def film(self, out: Path) -> None:
+        """Writes `film.mp4` into `out`, and says so where it had to be drawn without OpenGL."""
+        how = evaluation.film(self.evaluator.env, self.policy, self.key, out / FILM)
+        if how != "mujoco":
+            print(how)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The numbers of `evaluation.json` for a person: a metric a line, then a goal a line."""
+    metrics = {name: value for name, value in result.items() if name.startswith("eval/")}
+    n = next(iter(metrics.values()))["n"]
+    what = f"after {result['run']['step']:,} env steps, {n} episodes"
+    lines = [f"{what:40}{'mean':>9}   95 % interval"]
+    lines += [f"{name:40}{value['mean']:9.3f}   {_interval(value)}" for name, value in metrics.items()]
+    for goal in result.get("goals") or ():
+        at = ", ".join(f"{x:g}" for x in goal["goal"])
+        value = goal.get("eval/success_any")
+        shown = f"{value['mean']:9.3f}   {_interval(value)}" if value else "        -"
+        what = f"eval/success_any, goal ({at}), n = {goal['n']}"
+        lines.append(f"{what:40}{shown}")
+    return "\n".join(lines)
+
+
+def _interval(value: dict[str, Any]) -> str:
+    ends = (value["ci_low"], value["ci_high"])
+    low, high = ("?" if end is None else f"{end:.3f}" for end in ends)
+    return f"[{low}, {high}]"

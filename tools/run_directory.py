@@ -1,0 +1,150 @@
+"""The files of a run directory that a tool writes, and whether a directory is that of the same run."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import trust
+from configuration import Configuration, Key
+from exits import UserError
+from reading import read_text
+from statements import Macro, Reference, references
+
+CONFIG, OPERATIVE, META, REPORT = "config.gin", "operative_config.gin", "meta.json", "report.html"
+# The arguments of `crl.train` that change what is watched and kept, not what is learned.
+_WATCHING = ("env_steps", "eval_every", "evaluate", "checkpoint_minutes", "call_seconds", "trackers")
+
+_MOST = 1_000  # references followed before they are taken to be endless
+
+
+def default(name: str, seed: Any) -> Path:
+    """Where a run goes if nobody says where."""
+    return Path("runs") / name / f"seed{seed}"
+
+
+def stored(directory: Path) -> Configuration | None:
+    """The configuration in a run directory, unchecked; `None` where the directory is new or empty.
+
+    Raises:
+        UserError: it is not a directory, or holds other things and no configuration.
+    """
+    file = directory / CONFIG
+    if file.is_file():
+        try:
+            return read_text(file.read_text(encoding="utf-8"), str(file))
+        except (OSError, UnicodeDecodeError) as e:
+            raise UserError(f"{file} cannot be read: {e}.") from e
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"--run_dir {directory} is a file.")
+    if directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir()):
+        raise UserError(
+            f"--run_dir {directory} holds other things and no {CONFIG}, so it is not a run to go on with."
+        )
+    return None
+
+
+def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
+    """Raises `UserError` where the directory holds another run than `given` describes.
+
+    What may differ is how long the run is, how it is evaluated and what is logged. The stored text is only
+    read, nothing of it is built. Where it differs it is checked as somebody else's unless `trusted`.
+    """
+    there = stored(directory)
+    if there is None:
+        return
+    old, new = learning(there), learning(given)
+    different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    if not different:
+        return
+    if not trusted:
+        trust.check(there)
+    shown = "; ".join(
+        f"{name} is {old.get(name, 'not bound')} there and {new.get(name, 'not bound')} here"
+        for name in different[:5]
+    )
+    more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
+    raise UserError(f"{directory} holds another run: {shown}{more}; choose another --run_dir.")
+
+
+def learning(configuration: Configuration) -> dict[str, str]:
+    """The bindings that what is learned depends on: those that `crl.train` reaches without its evaluation."""
+    reached: dict[str, str] = {}
+    waiting: list[tuple[tuple[str, ...], Reference | Macro]] = []
+
+    def take(scope: tuple[str, ...], name: str, value: Any) -> None:
+        reached[name] = repr(value)
+        waiting.extend((scope, item) for item in references(value))
+
+    for key, binding in configuration.bindings.items():
+        if key.selector == "crl.train" and key.argument not in _WATCHING:
+            take((), str(key), binding.value)
+    seen = set()
+    while waiting:
+        scope, item = waiting.pop()
+        if (scope, item) in seen:
+            continue
+        if len(seen) > _MOST:
+            raise UserError("The configuration refers to itself without end.")
+        seen.add((scope, item))
+        if isinstance(item, Macro):
+            if item.name in configuration.macros:
+                take(scope, f"%{item.name}", configuration.macros[item.name].value)
+            continue
+        inside = scope + tuple(filter(None, item.scope.split("/")))
+        for key, binding in configuration.bindings.items():
+            if key.selector == item.selector and _prefix(key, inside):
+                take(inside, str(key), binding.value)
+    return reached
+
+
+def finished(directory: Path, env_steps: Any) -> bool:
+    """Whether a run has made its `env_steps` and its report."""
+    metrics = directory / "metrics.jsonl"
+    if not (isinstance(env_steps, int) and metrics.is_file() and (directory / REPORT).is_file()):
+        return False
+    lines = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return bool(lines) and json.loads(lines[-1])["env_steps"] >= env_steps
+
+
+def write(path: Path, content: str) -> None:
+    """Writes a file at once or not at all; a file that says the same already is left alone."""
+    if path.is_file() and path.read_text(encoding="utf-8") == content:
+        return
+    new = path.with_name(f".{path.name}.new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """`write`, of something that JSON can hold."""
+    write(path, json.dumps(content, indent=2) + "\n")
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Makes the directory and keeps other processes from training in it until this one ends."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = (directory / ".lock").open("w")
+    except OSError as e:
+        raise UserError(f"--run_dir {directory} cannot be written: {e.strerror}.") from e
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise UserError(f"Another process is training in {directory}.") from e
+        except OSError:  # a file system without locks
+            pass
+        yield
+
+
+def _prefix(key: Key, scope: tuple[str, ...]) -> bool:
+    parts = tuple(filter(None, key.scope.split("/")))
+    return parts == scope[: len(parts)]

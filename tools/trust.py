@@ -1,0 +1,130 @@
+"""The check of a stored configuration: evaluating somebody's run must not run their code.
+
+gin walks attributes: from an innocent import, `@equinox._serialisation.pathlib.os.system()` reaches a shell
+and `@equinox.tree_serialise_leaves()` a file. So a stored configuration may only name what a run is made of.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from configuration import Configuration
+from exits import UserError
+from statements import Reference, references
+
+OURS = ("nets", "envs", "crl", "evaluation")
+# Optimisers, what chains them, and schedules: functions of numbers and of one another.
+_OPTIMISERS = """
+    adabelief adadelta adafactor adagrad adam adamax adamaxw adamw adan amsgrad fromage lamb lars lion nadam
+    nadamw noisy_sgd novograd optimistic_gradient_descent radam rmsprop rprop sgd sm3 yogi
+"""
+_AROUND_THEM = "add_decayed_weights chain clip clip_by_block_rms clip_by_global_norm"
+_SCHEDULES = """
+    constant_schedule cosine_decay_schedule cosine_onecycle_schedule exponential_decay join_schedules
+    linear_onecycle_schedule linear_schedule piecewise_constant_schedule piecewise_interpolate_schedule
+    polynomial_schedule sgdr_schedule warmup_constant_schedule warmup_cosine_decay_schedule
+    warmup_exponential_decay_schedule
+"""
+OPTAX = frozenset(f"{_OPTIMISERS} {_AROUND_THEM} {_SCHEDULES}".split())
+GIN = ("gin.macro", "gin.singleton")
+# The two names of kernel files (`_x.py`) that a run is made of and that are not Equinox modules.
+_KERNEL = ("crl.train", "evaluation.Evaluator")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
+_LIFT = "--trust_config runs it all the same; then it can do whatever you can do"
+
+
+def check(configuration: Configuration) -> None:
+    """Raises `UserError` unless everything the configuration names is a part of a run.
+
+    First by the words alone, and only then by looking into our own packages: nothing else is imported, and
+    nothing is called.
+    """
+    for module, where in configuration.imports.items():
+        parts = module.split(".")
+        if parts[0] not in (*OURS, "optax") or not all(_WORD.match(part) for part in parts):
+            raise _refused(where, f"imports `{module}`")
+        if parts[0] == "optax" and len(parts) > 1:
+            raise _refused(where, f"imports `{module}`")
+    names = list(_names(configuration))
+    for scope, selector, where in names:
+        parts = selector.split(".")
+        plain = all(_WORD.match(part) for part in parts)
+        if not plain or (parts[0] not in (*OURS, "optax") and selector not in GIN):
+            raise _refused(where, f"names `{selector}`")
+        if not all(_WORD.match(part) for part in filter(None, scope.split("/"))):
+            raise _refused(where, f"has the scope `{scope}`")
+    for module, where in configuration.imports.items():
+        if not _importable(module):
+            raise UserError(f"{where}: there is no module `{module}`.")
+    for _, selector, where in names:
+        if selector not in GIN and not allowed(selector):
+            raise _refused(where, f"names `{selector}`")
+
+
+def allowed(selector: str) -> bool:
+    """Whether a stored configuration may name what stands at `selector`, a path from a package.
+
+    Of optax: the functions in `OPTAX`. Of ours: what a package exports in `__all__`, or what one of its
+    extension points (`x.py`, not `_x.py`) defines; and of that, from kernel files, only Equinox modules and
+    `_KERNEL`, because other kernel functions and classes write and read files. `nets` has none of those.
+    """
+    package, *path, name = selector.split(".")
+    if package == "optax":
+        return not path and name in OPTAX
+    if package not in OURS or len(path) > 1 or any(part.startswith("_") for part in (*path, name)):
+        return False
+    if not _importable(".".join((package, *path))):
+        return False
+    module = importlib.import_module(".".join((package, *path)))
+    if path:
+        target = vars(module).get(name)
+        return callable(target) and getattr(target, "__module__", None) == module.__name__
+    if name not in module.__all__:
+        return False
+    target = getattr(module, name)
+    if inspect.ismodule(target) or not callable(target):
+        return False
+    if package == "nets" or selector in _KERNEL:
+        return True
+    return _is_extension(target, package) or _is_equinox_module(target)
+
+
+def _is_extension(target: Any, package: str) -> bool:
+    home, _, file = (getattr(target, "__module__", None) or "").partition(".")
+    return home == package and bool(file) and not any(part.startswith("_") for part in file.split("."))
+
+
+def _is_equinox_module(target: Any) -> bool:
+    import equinox as eqx
+
+    return inspect.isclass(target) and issubclass(target, eqx.Module)
+
+
+def _importable(module: str) -> bool:
+    """Whether one of our packages (or optax) has this module; nothing is imported but the package itself."""
+    if "." not in module:
+        return True
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
+
+
+def _names(configuration: Configuration) -> Iterator[tuple[str, str, str]]:
+    """Scope, selector and place of everything that is bound or referred to."""
+    for key, binding in configuration.bindings.items():
+        yield key.scope, key.selector, binding.where
+    for value, where in configuration.values():
+        for item in references(value):
+            if isinstance(item, Reference):
+                yield item.scope, item.selector, where
+
+
+def _refused(where: str, deed: str) -> UserError:
+    return UserError(
+        f"{where}: this stored configuration {deed}, which is no part of a run, so nothing of it is run "
+        f"({_LIFT})."
+    )
