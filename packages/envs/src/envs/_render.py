@@ -123,7 +123,7 @@ def _styled(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:
         pixels = model.tex_data[model.tex_adr[texture] :][:size].reshape(-1, model.tex_nchannel[texture])
         if model.tex_type[texture] == mujoco.mjtTexture.mjTEXTURE_SKYBOX:
             pixels[:, :3] = _SKY
-    for geom in np.flatnonzero(model.geom_bodyid == 0):
+    for geom in np.flatnonzero(model.geom_bodyid == 0).tolist():
         plane = model.geom_type[geom] == mujoco.mjtGeom.mjGEOM_PLANE
         texture = _texture(model, geom) if plane else -1
         if texture >= 0:

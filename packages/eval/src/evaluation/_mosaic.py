@@ -90,7 +90,7 @@ def columns_of(agents: int) -> int:
 
 def tile_size(rows_per_column: float, agents: int) -> tuple[int, int]:
     """Height and width of a picture whose sides have this ratio, so that a film of three columns is 960 pixels wide."""
-    width = (WIDTH - GAP) // 3 - GAP - 2 * BORDER if agents > 2 else 420
+    width = (WIDTH - GAP) // 3 - GAP - 2 * BORDER if columns_of(agents) == 3 else 420
     return _even(round(width * min(max(rows_per_column, 0.6), 1.5))), _even(width)
 
 
