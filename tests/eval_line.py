@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+
 from envs import AbstractEngine, AbstractEnv, Physics
 
 
@@ -18,7 +19,7 @@ class LineEngine(AbstractEngine):
 
 
 class Line(AbstractEnv):
-    """Starts at 0; the goal is one of 1 to `farthest` m, and reached within 0.5 m; an agent falls at `cliff` m."""
+    """Starts at 0 with a goal at `nearest` to `farthest` m, reached within 0.5 m; agents fall at `cliff` m."""
 
     engine: AbstractEngine = LineEngine()
     maze: None = eqx.field(static=True, default=None)

@@ -4,13 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
-import envs
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from quick import quick_jit
+
+import envs
 
 ROWS, LIMIT = 60, 4
 EVEN = np.arange(ROWS) % 2 == 0
@@ -49,12 +51,13 @@ def random_policy(env):
 def run(env):
     """One compiled program per family, because compiling is what these tests take time for.
 
-    A rollout over three episodes, and single steps from its first state: under the full action and beyond it (`clipped`), with
-    other goals commanded (`moved`), and with every other row's episode over, under two actions (`over`, `over_pushed`).
+    A rollout over three episodes, and single steps from its first state: under the full action and beyond it
+    (`clipped`), with other goals commanded (`moved`), and with every other row's episode over, under two
+    actions (`over`, `over_pushed`).
     """
     episodes = envs.Episodes(env)
 
-    @jax.jit
+    @quick_jit
     def go(key):
         start, act = jr.split(key)
         first = episodes.reset(jr.split(start, ROWS))
@@ -157,7 +160,9 @@ def test_a_row_that_starts_anew_ignores_its_action(run):
     over, pushed = steps["over"], steps["over_pushed"]
     same = (np.asarray(over.env.obs) == np.asarray(pushed.env.obs)).all(axis=1)
     np.testing.assert_array_equal(same, EVEN)
-    np.testing.assert_allclose(over.env.obs[::2], first.env.obs[::2], rtol=1e-6, atol=1e-6)  # of the same keys
+    np.testing.assert_allclose(
+        over.env.obs[::2], first.env.obs[::2], rtol=1e-6, atol=1e-6
+    )  # of the same keys
     np.testing.assert_array_equal(over.env.physics.qacc_warmstart[::2], 0)
     np.testing.assert_array_equal(over.t, np.where(EVEN, 0, 1))
     np.testing.assert_array_equal(over.episode, EVEN)

@@ -1,12 +1,14 @@
 """Mazes as text, and the walls they become."""
 
-import envs
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from quick import quick_jit
+
+import envs
 from envs._layouts import LAYOUTS
 from envs.ant import ant_model
 from envs.point_maze import RADIUS
@@ -151,10 +153,10 @@ def test_walls_hold_a_ball_at_full_force():
     direction = np.stack([np.cos(angles), np.sin(angles)], 1)
     action = jnp.asarray(np.clip(np.tile(direction, (len(free), 1)) * 2, -1, 1), jnp.float32)
     centres = jnp.asarray(np.repeat(free, len(angles), 0), jnp.float32)
-    state = jax.jit(jax.vmap(env.reset))(jr.split(jr.key(0), len(centres)))
+    state = quick_jit(jax.vmap(env.reset))(jr.split(jr.key(0), len(centres)))
     state = eqx.tree_at(lambda s: s.physics.qpos, state, centres)
 
-    @jax.jit
+    @quick_jit
     def push(state):
         return jax.lax.scan(lambda s, _: ((s := jax.vmap(env.step)(s, action)), s.obs), state, length=60)[1]
 

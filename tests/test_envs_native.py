@@ -2,7 +2,6 @@
 
 import threading
 
-import envs
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -10,10 +9,13 @@ import jax.random as jr
 import mujoco
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec as P
+from quick import quick_jit
+
+import envs
 from envs._engine import engine
 from envs.ant import ant_model
 from envs.humanoid import humanoid_model
-from jax.sharding import PartitionSpec as P
 
 FIELDS = ("xpos", "cinert", "cvel", "qfrc_actuator")
 ROWS = 4
@@ -45,7 +47,7 @@ def test_carrying_three_arrays_equals_one_mjdata_per_environment_to_the_bit(make
     contacts = 0
     with jax.enable_x64(True):
         native = engine(model, frame_skip, FIELDS, "native")
-        step = jax.jit(jax.vmap(native.advance))
+        step = quick_jit(jax.vmap(native.advance))
         physics = physics_of(qpos, qvel)
         for t in range(steps):
             physics, fields, unstable = step(physics, jnp.asarray(controls[:, t]), jnp.zeros(ROWS, bool))
@@ -80,7 +82,7 @@ def test_without_the_warm_start_it_is_another_simulation(ant):
     _, physics, ctrl = ant
     model = ant_model(None)
     model.opt.iterations, model.opt.ls_iterations = 1, 4
-    step = jax.jit(jax.vmap(engine(model, 5, (), "native").advance))
+    step = quick_jit(jax.vmap(engine(model, 5, (), "native").advance))
     live = jnp.zeros(8, bool)
     for _ in range(3):
         physics = step(physics, ctrl, live)[0]
@@ -100,11 +102,11 @@ def test_every_transformation_gives_the_same_bits(ant):
     native, physics, ctrl = ant
     fresh = jnp.arange(8) == 2
     batch = jax.vmap(native.advance)(physics, ctrl, fresh)
-    assert same(jax.jit(jax.vmap(native.advance))(physics, ctrl, fresh), batch)
+    assert same(quick_jit(jax.vmap(native.advance))(physics, ctrl, fresh), batch)
     for i in (0, 2):
         assert same(native.advance(row(physics, i), ctrl[i], fresh[i]), row(batch, i))
     folded = jax.tree.map(lambda x: x.reshape(2, 4, *x.shape[1:]), (physics, ctrl, fresh))
-    nested = jax.jit(jax.vmap(jax.vmap(native.advance)))(*folded)
+    nested = quick_jit(jax.vmap(jax.vmap(native.advance)))(*folded)
     assert same(jax.tree.map(lambda x: x.reshape(8, *x.shape[2:]), nested), batch)
     _, mapped = jax.lax.scan(lambda c, x: (c, native.advance(*x)), None, (physics, ctrl, fresh))
     assert same(mapped, batch)
@@ -126,7 +128,7 @@ def test_shards_of_a_mesh_give_the_same_bits(ant, devices):
 
         return jax.lax.scan(one, physics, length=5)[0]
 
-    spread = jax.jit(jax.shard_map(walk, mesh=mesh, in_specs=P("data"), out_specs=P("data")))
+    spread = quick_jit(jax.shard_map(walk, mesh=mesh, in_specs=P("data"), out_specs=P("data")))
     with jax.set_mesh(mesh):
         placed = jax.device_put((physics, ctrl, fresh), jax.NamedSharding(mesh, P("data")))
         there = spread(*placed)
@@ -159,7 +161,7 @@ def test_a_fresh_rows_warm_start_is_zero_whatever_it_was(ant):
 
 def test_threads_that_act_at_once_do_not_disturb_each_other(ant):
     native, physics, ctrl = ant
-    step = jax.jit(jax.vmap(native.advance))
+    step = quick_jit(jax.vmap(native.advance))
     expected = step(physics, ctrl, jnp.zeros(8, bool))
     wrong = []
 
@@ -177,27 +179,36 @@ def test_threads_that_act_at_once_do_not_disturb_each_other(ant):
 
 
 def test_any_number_of_rows_has_its_own_batch(ant):
+    """On the host side alone, which is what a callback calls."""
     native, physics, ctrl = ant
-    reference = jax.vmap(native.advance)(physics, ctrl, jnp.zeros(8, bool))
-    for n in (*range(1, 8), *range(1, 8)):  # more sizes than are kept
-        some = jax.vmap(native.advance)(row(physics, slice(n)), ctrl[:n], jnp.zeros(n, bool))
-        assert same(some, row(reference, slice(n)))
+    rows = [np.asarray(x) for x in (physics.qpos, physics.qvel, physics.qacc_warmstart, ctrl)]
+    simulations, live = native._simulations, np.zeros(8, bool)
+    reference = simulations(*rows, live)
+    for n in (*range(1, 8), *range(1, 8)):  # twice, and more sizes than are kept
+        assert same(simulations(*(x[:n] for x in rows), live[:n]), row(reference, slice(n)))
+    assert len(simulations._batches) <= 8
+
+
+@pytest.fixture(scope="module")
+def episodes():
+    """Compiled `reset` and `step` of six ants."""
+    episodes = envs.Episodes(envs.Ant(engine="native"))
+    return quick_jit(episodes.reset), quick_jit(episodes.step)
 
 
 @pytest.mark.parametrize("burst", [1e12, 1e9, np.nan, np.inf], ids=["beyond", "within", "nan", "inf"])
-def test_an_exploded_row_ends_and_the_others_do_not_notice(burst, monkeypatch, tmp_path):
+def test_an_exploded_row_ends_and_the_others_do_not_notice(episodes, burst, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings to a file in the working directory
-    env = envs.Ant(engine="native")
-    episodes = envs.Episodes(env)
-    keys = jr.split(jr.key(0), 6)
-    state = jax.jit(episodes.reset)(keys)
+    (reset, step), keys = episodes, jr.split(jr.key(0), 6)
+    state = reset(keys)
     bad = eqx.tree_at(lambda s: s.env.physics.qvel, state, state.env.physics.qvel.at[2, 7].set(burst))
-    step = jax.jit(episodes.step)
     action = jnp.full((6, 8), 0.5)
     calm, after = step(state, action, keys), step(bad, action, keys)
     np.testing.assert_array_equal(after.env.unstable, np.arange(6) == 2)
     np.testing.assert_array_equal(after.env.terminated, np.arange(6) == 2)
-    np.testing.assert_array_equal(after.env.physics.qpos[2], bad.env.physics.qpos[2])  # that step did not happen
+    np.testing.assert_array_equal(
+        after.env.physics.qpos[2], bad.env.physics.qpos[2]
+    )  # that step did not happen
     others = np.arange(6) != 2
     assert same(row(after, others), row(calm, others))
     # The next step draws a new start, like after any other end.

@@ -1,19 +1,22 @@
 """Where episodes start and what they ask for, as distributions."""
 
-import envs
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from quick import quick_jit
 from scipy import stats
+
+import envs
+from envs._maze import pick
 
 DRAWS = 20_000
 
 
 def draw(env):
     """`qpos`, `qvel` and goals of many starts; no physics is run."""
-    return [np.asarray(x, np.float64) for x in jax.jit(jax.vmap(env.start))(jr.split(jr.key(0), DRAWS))]
+    return [np.asarray(x, np.float64) for x in quick_jit(jax.vmap(env.start))(jr.split(jr.key(0), DRAWS))]
 
 
 def is_uniform(x, low, high):
@@ -76,7 +79,9 @@ def test_maze_goals_and_starts_are_uniform_over_their_cells():
     assert is_uniform(noise[:, 0], -0.1001, 0.1001) and is_uniform(noise[:, 1], -0.1001, 0.1001)
     start = (np.round(qpos[:, :2] / 4) * 4) @ [1, 100]
     index = np.unique(start, return_inverse=True)[1], np.unique(goal @ [1, 100], return_inverse=True)[1]
-    assert stats.chi2_contingency(np.histogram2d(*index, bins=(2, 7))[0]).pvalue > 1e-3, "independent of each other"
+    assert stats.chi2_contingency(np.histogram2d(*index, bins=(2, 6))[0]).pvalue > 1e-3, (
+        "independent of each other"
+    )
 
 
 def test_the_ball_starts_within_twenty_centimetres_of_its_cells_centre():
@@ -91,9 +96,7 @@ def test_the_ball_starts_within_twenty_centimetres_of_its_cells_centre():
 
 
 def test_the_largest_draw_still_picks_a_cell():
-    from envs._maze import pick
-
-    for count in range(1, 200):
+    for count in (1, 3, 45, 1000):
         cells = np.stack([np.arange(count), np.arange(count)], 1).astype(float)
         last = pick(cells, jnp.float32(1 - 2**-24))
         np.testing.assert_array_equal(last, count - 1)

@@ -4,25 +4,27 @@ import re
 import subprocess
 from pathlib import Path
 
-import envs
 import imageio_ffmpeg
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 from eval_line import Line, go_and_stay, go_on
+
+import envs
 from evaluation import film
+from evaluation._drawing import View, drawings, extent
 from evaluation._first_episode import shoot
 from evaluation._mosaic import BORDER, GAP, HEADER, STRIP, tile_size
-from evaluation._palette import FALLEN, GOAL, IDLE
+from evaluation._palette import AGENT, FALLEN, GOAL, IDLE, WALL
 
 KEY = jr.key(0)
 
 
 def decode(path: Path) -> np.ndarray:
     """The frames of a film. ffmpeg is called directly: imageio-ffmpeg forks, which JAX warns about."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    options = f"-v error -i {path} -f rawvideo -pix_fmt rgb24 -".split()
+    raw = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *options], check=True, capture_output=True).stdout
     size = re.search(r"Video: h264.*?, yuv420p.*?, (\d+)x(\d+)", describe(path))
     assert size, "H.264 with the colours that browsers know"
     width, height = int(size[1]), int(size[2])
@@ -49,7 +51,9 @@ def test_a_film_without_opengl_says_so_and_plays_in_browsers(tmp_path, monkeypat
 def test_a_film_with_opengl_or_a_reason_why_not(tmp_path):
     path = tmp_path / "film.mp4"
     how = film(envs.PointMaze(episode_length=6), lambda obs, goal, key: goal - obs[:2], KEY, path, agents=2)
-    assert how == "Rendered by MuJoCo." or how.startswith("Drawn in 2-D from the states. MuJoCo found no OpenGL")
+    assert how == "Rendered by MuJoCo." or how.startswith(
+        "Drawn in 2-D from the states. MuJoCo found no OpenGL"
+    )
     assert path.stat().st_size > 1000
 
 
@@ -96,10 +100,6 @@ def test_a_long_episode_is_shown_faster(tmp_path):
 
 
 def test_a_maze_is_drawn_as_it_is_written():
-    drawn = np.zeros(3)
-    from evaluation._drawing import View, drawings, extent
-    from evaluation._palette import AGENT, WALL
-
     maze = envs.Maze("11111/1R001/11101/10G01/11111", 2.0)
     size = (360, 360)
     position = np.array([[[2.0, 6.0]], [[4.0, 6.0]]])  # row 1, column 3; then row 2
@@ -135,4 +135,6 @@ def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
 def test_goals_in_three_dimensions_are_drawn_from_above(tmp_path, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "disabled")
     env = envs.Humanoid(episode_length=2)
-    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, tmp_path / "film.mp4", agents=2).startswith("Drawn")
+    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, tmp_path / "film.mp4", agents=2).startswith(
+        "Drawn"
+    )

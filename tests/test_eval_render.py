@@ -1,16 +1,17 @@
 """MuJoCo's pictures: what they show where there is OpenGL, and what is said where there is none."""
 
-import envs
 import jax.random as jr
 import numpy as np
 import pytest
 from eval_line import Line
 
+import envs
+
 SIZE = (160, 120)  # width, height
 
 
 def pictures(env: envs.AbstractEnv, moves: np.ndarray) -> np.ndarray:
-    """Pictures of a start moved by `moves` along the first coordinates, or a check of the message where there is no GL."""
+    """Pictures of a start moved along its first coordinates; black where there is no OpenGL."""
     state = env.reset(jr.key(0))
     qpos = np.tile(np.asarray(state.physics.qpos), (len(moves), 1))
     qpos[:, : moves.shape[1]] += moves
@@ -28,7 +29,7 @@ def test_a_picture_of_every_family(family):
     before = env.engine.model.geom_rgba.copy()
     seen = pictures(env, np.array([[0.0, 0.0], [0.0, 0.0], [0.4, 0.4]]))
     assert seen.shape == (3, 120, 160, 3) and seen.dtype == np.uint8
-    np.testing.assert_array_equal(env.engine.model.geom_rgba, before)  # a copy is styled, not the engine's model
+    assert (env.engine.model.geom_rgba == before).all(), "a copy is styled, not the engine's model"
     np.testing.assert_array_equal(seen[0], seen[1])
     if seen.any():
         assert (seen[0] != seen[2]).any(), "the agent moved"
@@ -41,7 +42,9 @@ def test_a_maze_is_seen_as_it_is_written():
     start, goal = np.asarray(env.reset(jr.key(0)).physics.qpos), np.array([[2.0, 2.0]])
     # From row 1, column 1 to row 1, column 2: to the right.
     try:
-        seen = envs.render(env, np.array([[1.0, 1.0], [1.0, 2.0]]) + 0 * start, np.tile(goal, (2, 1)), 120, 120)
+        seen = envs.render(
+            env, np.array([[1.0, 1.0], [1.0, 2.0]]) + 0 * start, np.tile(goal, (2, 1)), 120, 120
+        )
     except envs.NoRenderer:
         return
     moved = np.argwhere(np.abs(seen[0].astype(int) - seen[1]).sum(axis=-1) > 60)

@@ -10,8 +10,9 @@ from pathlib import Path
 import jax.random as jr
 import pytest
 from eval_line import Line, go_and_stay
-from evaluation import Evaluator, curve, evaluate, report
 from PIL import Image
+
+from evaluation import Evaluator, curve, evaluate, report
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
 SVG = {"path", "line", "rect", "circle"}
@@ -28,7 +29,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [value for name, value in attrs if name in ("src", "href", "poster", "srcset", "action")]
+        self.loads += [
+            value for name, value in attrs if name in ("src", "href", "poster", "srcset", "action")
+        ]
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag not in VOID:
             self.open.append(tag)
@@ -44,9 +47,18 @@ def write_metrics(path, points=40):
     """A run that learns, with the torn last line of a killed one."""
     with path.open("w") as file:
         for i in range(points):
-            line = {"env_steps": 1000 * i, "updates": 10 * i, "seconds": 3.0 * i, "train/critic_loss": 5 - 0.1 * i}
+            line = {
+                "env_steps": 1000 * i,
+                "updates": 10 * i,
+                "seconds": 3.0 * i,
+                "train/critic_loss": 5 - 0.1 * i,
+            }
             if i % 5 == 0:
-                line |= {"eval/time_at_goal_fraction": i / points, "eval/success_any": i / points, "eval/distance": 2.0}
+                line |= {
+                    "eval/time_at_goal_fraction": i / points,
+                    "eval/success_any": i / points,
+                    "eval/distance": 2.0,
+                }
             file.write(json.dumps(line) + "\n")
         file.write('{"env_steps": 4')
 
@@ -115,7 +127,15 @@ def test_the_page_holds_everything_and_loads_nothing(run):
 def test_nothing_of_a_foreign_run_is_executed(run):
     attack = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     (run / "meta.json").write_text(
-        json.dumps({"name": attack, "command": attack, attack: attack, "versions": {attack: [attack]}, "env": {"name": attack}})
+        json.dumps(
+            {
+                "name": attack,
+                "command": attack,
+                attack: attack,
+                "versions": {attack: [attack]},
+                "env": {"name": attack},
+            }
+        )
     )
     (run / "operative_config.gin").write_text(f"a = '{attack}'\n# {attack}\n{attack}")
     content = json.loads((run / "evaluation.json").read_text())
@@ -123,13 +143,17 @@ def test_nothing_of_a_foreign_run_is_executed(run):
     content["eval/" + attack] = {"mean": attack, "ci_low": attack, "n": attack}
     content["task"]["maze"] = f"11/1{attack}"
     (run / "evaluation.json").write_text(json.dumps(content))
-    (run / "metrics.jsonl").write_text(json.dumps({"env_steps": 1, "eval/success_any": 0.5, attack: attack}) + "\n")
+    (run / "metrics.jsonl").write_text(
+        json.dumps({"env_steps": 1, "eval/success_any": 0.5, attack: attack}) + "\n"
+    )
     text = report(run).read_text()
     assert "<script>alert" not in text and "<img" not in text
     Page(text)
 
 
-@pytest.mark.parametrize("missing", ["meta.json", "metrics.jsonl", "evaluation.json", "film.mp4", "curve.png"])
+@pytest.mark.parametrize(
+    "missing", ["meta.json", "metrics.jsonl", "evaluation.json", "film.mp4", "curve.png"]
+)
 def test_what_is_missing_is_left_out(run, missing):
     (run / missing).unlink()
     Page(report(run).read_text())
@@ -192,8 +216,10 @@ def test_a_damaged_line_is_named(tmp_path):
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path):
-    lines = [{"env_steps": i, "train/critic_loss": value} for i, value in enumerate([1.0, float("nan"), None, 2.0])]
+    lines = [
+        {"env_steps": i, "train/critic_loss": value} for i, value in enumerate([1.0, float("nan"), None, 2.0])
+    ]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-    data = re.search(r'"lines": (\[\[.*?\]\])', report(tmp_path).read_text())
-    assert data and json.loads(data[1])[0][1:] == [[0, 3], [1, 2]]
+    data = re.search(r'<script type="application/json">(.*?)</script>', report(tmp_path).read_text())
+    assert data and json.loads(data[1])["lines"] == [["critic loss", [0, 3], [1, 2]]]

@@ -1,9 +1,10 @@
-"""Intervals contain what they estimate as often as they claim, and the interquartile mean is the one on paper."""
+"""Intervals contain what they estimate as often as they claim; means and intervals are those on paper."""
 
 import numpy as np
 import pytest
-from evaluation import bootstrap, iqm, proportion
 from scipy import stats
+
+from evaluation import bootstrap, iqm, proportion
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,8 @@ def test_bootstrap_covers_the_truth_as_often_as_it_says(statistic):
     for _ in range(trials):
         estimate = bootstrap(rng.normal(3.0, 2.0, size=100), statistic=statistic, resamples=1000)
         hits += estimate.low <= 3.0 <= estimate.high
-    # A percentile interval of 100 normal values covers about 94.5 %; a wrong one would have to be lucky by 1 in 1000.
+    # A percentile interval of 100 normal values covers about 94.5 %; a wrong one would have to be lucky by 1
+    # in 1000.
     low, high = stats.binom.interval(0.999, trials, 0.945)
     assert low <= hits <= high
 

@@ -33,7 +33,7 @@ TINY = (
 
 @contextmanager
 def as_a_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Runs a tool in this process as a user has it: without checked annotations, whose complaints would come first."""
+    """Runs a tool in this process as a user has it: no annotation is checked."""
     monkeypatch.setattr(devices, "prepare", lambda kind: None)  # JAX runs already
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
@@ -76,18 +76,17 @@ def compiled(base: Path) -> str:
     return str(base / "compiled")
 
 
-@cache
 def finished_run(base: Path) -> Path:
     """The directory of a run that is over, made by the real command once a session; do not change it."""
     directory = base / "runs" / "tiny"
-    run = start(
-        "launch.py",
-        *QUICKSTART,
-        *settings(*TINY),
-        "--run_dir",
-        str(directory),
-        JAX_COMPILATION_CACHE_DIR=compiled(base),
-    )
-    out, err = run.communicate()
-    assert run.returncode == 0, out + err
+    status, said = _run_once(base, directory)
+    assert status == 0, said
     return directory
+
+
+@cache
+def _run_once(base: Path, directory: Path) -> tuple[int, str]:
+    arguments = (*QUICKSTART, *settings(*TINY), "--run_dir", str(directory))
+    run = start("launch.py", *arguments, JAX_COMPILATION_CACHE_DIR=compiled(base))
+    out, err = run.communicate()
+    return run.returncode, out + err

@@ -1,5 +1,7 @@
 """Hindsight goals: which later step of the same episode a step is trained to reach (paper section 3)."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
@@ -33,7 +35,8 @@ class GeometricGoals(eqx.Module):
         Returns:
             k in 1..R, or 0 where R = 0: an episode's last step has itself as goal.
         """
-        log_discount = jnp.log(jnp.asarray(self.discount, u.dtype))
+        # From the number the user wrote: a discount near 1 rounds to 1 in float32, its logarithm to nothing.
+        log_discount = jnp.asarray(math.log(self.discount), u.dtype)
         within = -jnp.expm1(left.astype(u.dtype) * log_discount)  # 1 - discount^R, the mass of 1..R
         k = jnp.ceil(jnp.log1p(-u * within) / log_discount).astype(left.dtype)
         # In float32 the two ends round to 0 (u = 0) and R + 1 (u near 1).

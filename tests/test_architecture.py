@@ -1,0 +1,63 @@
+"""Who may import whom, and where: the arrows of WORKSPACE.md."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = {
+    "nets": ROOT / "packages/nets/src/nets",
+    "envs": ROOT / "packages/envs/src/envs",
+    "crl": ROOT / "packages/crl/src/crl",
+    "evaluation": ROOT / "packages/eval/src/evaluation",
+}
+ARROWS = {"nets": set(), "envs": set(), "crl": {"nets", "envs"}, "evaluation": {"envs"}}
+ONLY_IN = {"gin": "tools", "orbax": "packages/crl/src/crl/_checkpoint.py", "mujoco": "packages/envs"}
+
+
+def imports(file: Path) -> set[str]:
+    """The top-level modules a file imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_arrows_point_one_way(package: str):
+    files = sorted(SOURCES[package].rglob("*.py"))
+    assert files
+    for file in files:
+        ours = (imports(file) & SOURCES.keys()) - {package}
+        assert ours <= ARROWS[package], f"{file} imports {ours}"
+
+
+@pytest.mark.parametrize("module", ONLY_IN)
+def test_a_library_has_one_place(module: str):
+    places = [*(ROOT / "packages").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    users = [str(file.relative_to(ROOT)) for file in places if module in imports(file)]
+    assert users, f"nothing imports {module}"
+    assert all(user.startswith(ONLY_IN[module]) for user in users), users
+
+
+@pytest.mark.parametrize("package", SOURCES)
+def test_every_package_can_be_released(package: str):
+    home = SOURCES[package].parent.parent
+    project = tomllib.loads((home / "pyproject.toml").read_text())["project"]
+    assert (SOURCES[package] / "py.typed").exists()
+    assert f"## {project['version']}" in (home / "CHANGELOG.md").read_text()
+    assert f"| {project['name']} | {project['version']} |" in (ROOT / "WORKSPACE.md").read_text()
+    assert (home / "README.md").read_text().startswith(f"# {project['name']}\n")
+
+
+def test_uv_and_pip_read_the_same_pins():
+    text = (ROOT / "constraints.txt").read_text()
+    pins = [line for line in text.splitlines() if line and not line.startswith("#")]
+    uv = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]
+    assert uv["constraint-dependencies"] == pins
+    assert all("==" in pin for pin in pins)

@@ -1,0 +1,107 @@
+"""What `import envs` loads, and how wrong arguments are refused where no type checker watches."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import envs
+
+
+def run(code: str, *, cpus: int | None = None) -> str:
+    """What code prints in a fresh interpreter, without the type checks of the test suite."""
+    pin = (
+        ""
+        if cpus is None
+        else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", pin + textwrap.dedent(code)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_import_loads_no_physics_and_the_tasks_no_mjx():
+    run(
+        """
+        import sys
+        import envs
+        assert "mujoco" not in sys.modules and "gymnasium" not in sys.modules
+        envs.PointMaze(), envs.Ant(), envs.AntMaze(), envs.Humanoid()
+        assert "mujoco" in sys.modules
+        assert "mujoco.mjx" not in sys.modules and "gymnasium" not in sys.modules
+        """
+    )
+
+
+def test_every_public_name_exists():
+    for name in envs.__all__:
+        assert getattr(envs, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Cheetah'"):
+        envs.Cheetah  # noqa: B018
+
+
+def test_wrong_arguments_are_refused_in_one_sentence():
+    """Gin passes any value to any argument."""
+    printed = run(
+        """
+        import envs
+        for make, arguments in [
+            (envs.PointMaze, dict(episode_length=0)),
+            (envs.PointMaze, dict(episode_length=2.5)),
+            (envs.PointMaze, dict(episode_length=True)),
+            (envs.PointMaze, dict(threshold="near")),
+            (envs.PointMaze, dict(threshold=-1.0)),
+            (envs.PointMaze, dict(engine=3)),
+            (envs.PointMaze, dict(maze=7)),
+            (envs.PointMaze, dict(goals=7)),
+            (envs.Ant, dict(radius=float("nan"))),
+            (envs.Ant, dict(episode_length="long")),
+            (envs.AntMaze, dict(cell_size="wide")),
+            (envs.AntMaze, dict(cell_size=True)),
+            (envs.AntMaze, dict(maze="no_maze")),
+            (envs.Humanoid, dict(nearest=3.0, farthest=2.0)),
+            (envs.Humanoid, dict(farthest="far")),
+        ]:
+            try:
+                make(**arguments)
+            except ValueError as error:
+                print(make.__name__, arguments, "->", error)
+            else:
+                raise AssertionError((make, arguments))
+        """
+    )
+    assert printed.count("\n") == printed.count(" -> ") == 15
+
+
+def test_one_cpu_gets_a_pool_in_which_callbacks_cannot_hang():
+    printed = run(
+        """
+        import os
+        import envs, jax, jax.random as jr
+        episodes = envs.Episodes(envs.PointMaze())
+        state = jax.jit(episodes.reset)(jr.split(jr.key(0), 4096))
+        print(os.environ["PJRT_NPROC"], state.env.obs.shape)
+        """,
+        cpus=1,
+    )
+    assert printed.split() == ["2", "(4096,", "4)"]
+
+
+def test_one_cpu_and_a_backend_that_has_started_is_refused():
+    run(
+        """
+        import jax
+        jax.devices()
+        import envs
+        try:
+            envs.PointMaze()
+        except RuntimeError as error:
+            assert "PJRT_NPROC=2" in str(error)
+        else:
+            raise AssertionError("it should have been refused")
+        """,
+        cpus=1,
+    )

@@ -1,0 +1,80 @@
+"""Agents learn to reach goals: training until a known answer, on tasks small enough."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import crl
+import envs
+import evaluation
+import nets
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOM = "11111/1GGG1/1GRG1/1GGG1/11111"
+
+
+def test_a_small_network_learns_every_goal_of_an_open_room(tmp_path: Path):
+    network = partial(nets.ResidualMLP, width=32, depth=4)
+    env = envs.PointMaze(ROOM, episode_length=60)
+    trainer = crl.Trainer(
+        env=env,
+        algorithm=crl.ContrastiveRL(actor=network, critic=network, embedding=16),
+        num_envs=32,
+        unroll=60,
+        updates=100,
+        batch_size=128,
+        capacity=1_200,
+        prefill=120,
+    )
+    run = crl.Run(tmp_path)
+    crl.train(
+        trainer, env_steps=60_000, eval_every=60_000, evaluate=evaluation.Evaluator(env, episodes=64), run=run
+    )
+    run.close()
+    first, *_, last = crl.read_metrics(tmp_path / "metrics.jsonl")
+    assert first["eval/success_any"] < 0.5
+    assert last["eval/success_any"] >= 0.95
+    assert last["eval/time_at_goal_fraction"] >= 0.5
+    assert last["train/accuracy"] > 4 / 128  # chance is 1 / 128
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_the_quickstart_reaches_its_numbers(tmp_path: Path):
+    finals = []
+    for seed in (0, 1, 2):
+        run_dir = tmp_path / f"seed{seed}"
+        launch(run_dir, f"crl.train.seed = {seed}")
+        for name in ("curve.png", "film.mp4", "report.html", "config.gin", "meta.json"):
+            assert (run_dir / name).stat().st_size > 0
+        assert len(list((run_dir / "checkpoints" / "agents").iterdir())) >= 2
+        finals.append(crl.read_metrics(run_dir / "metrics.jsonl")[-1])
+        print(seed, json.dumps({k: v for k, v in finals[-1].items() if k.startswith("eval/") or k == "seconds"}))
+        assert finals[-1]["seconds"] < 360
+    assert np.mean([final["eval/success_any"] for final in finals]) >= 0.9
+    assert np.mean([final["eval/time_at_goal_fraction"] for final in finals]) >= 0.5
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_the_quickstart_learns_on_mjx(tmp_path: Path):
+    launch(tmp_path, 'envs.PointMaze.engine = "mjx"', "crl.train.env_steps = 200_000")
+    first, *_, last = (
+        line for line in crl.read_metrics(tmp_path / "metrics.jsonl") if "eval/success_any" in line
+    )
+    print(first, last)
+    assert json.loads((tmp_path / "meta.json").read_text())["engine"] == "mjx"
+    assert last["eval/success_any"] >= first["eval/success_any"] + 0.3
+
+
+def launch(run_dir: Path, *settings: str) -> None:
+    sets = [f"--set={setting}" for setting in settings]
+    config = str(ROOT / "configs/quickstart.gin")
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(run_dir), *sets],
+        check=True,
+    )
