@@ -19,7 +19,7 @@ class LineEngine(AbstractEngine):
 
 
 class Line(AbstractEnv):
-    """Starts at 0 with a goal at `nearest` to `farthest` m, reached within 0.5 m; agents fall at `cliff` m."""
+    """Starts at 0 with a goal at `nearest` to `farthest` m, reached within 0.5 m; it falls at `cliff` m."""
 
     engine: AbstractEngine = LineEngine()
     maze: None = eqx.field(static=True, default=None)

@@ -1,5 +1,6 @@
 """What is left to look at when an agent has been tested: numbers, a table, a film, a report."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,8 @@ class Test:
         step: int,
         origin: dict[str, Any],
     ):
-        arrays, rest = eqx.partition(agent, eqx.is_array)
+        # Of the structure it is evaluated in while training, for which the evaluator is compiled already.
+        arrays, rest = eqx.partition(replace(agent, optimizer=None), eqx.is_array)
         agent = eqx.combine(jax.device_put(arrays, jax.devices()[0]), rest)  # off a training mesh
         self.evaluator = evaluator
         self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent)

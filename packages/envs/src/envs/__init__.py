@@ -1,7 +1,7 @@
 """Goal-reaching environments on MuJoCo physics, for JAX.
 
-The protocol (`AbstractEnv`, `Episodes`, `rollout`, ...) is imported at once; the names that need MuJoCo are imported when they
-are first used, so that code which only speaks the protocol does not load a physics engine.
+The protocol (`AbstractEnv`, `Episodes`, `rollout`, ...) is imported at once; the names that need MuJoCo are
+imported when they are first used, so that code which only speaks the protocol does not load a physics engine.
 """
 
 import importlib
@@ -23,6 +23,9 @@ from envs._rollout import rollout as rollout
 
 if TYPE_CHECKING:
     from envs._engine import engine as engine
+    from envs._render import NoRenderer as NoRenderer
+    from envs._render import Renderer as Renderer
+    from envs._render import render as render
     from envs.ant import Ant as Ant
     from envs.ant_maze import AntMaze as AntMaze
     from envs.humanoid import Humanoid as Humanoid
@@ -33,7 +36,10 @@ _LATER = {
     "Ant": "envs.ant",
     "AntMaze": "envs.ant_maze",
     "Humanoid": "envs.humanoid",
+    "NoRenderer": "envs._render",
     "PointMaze": "envs.point_maze",
+    "Renderer": "envs._render",
+    "render": "envs._render",
 }
 
 __all__ = [
@@ -47,12 +53,15 @@ __all__ = [
     "Fields",
     "Humanoid",
     "Maze",
+    "NoRenderer",
     "Physics",
     "PointMaze",
     "Policy",
+    "Renderer",
     "Trajectory",
     "deterministic",
     "engine",
+    "render",
     "rollout",
 ]
 

@@ -1,4 +1,4 @@
-"""Checks of constructor arguments. Gin passes values of any type, so a wrong one must be refused here, in one sentence."""
+"""Checks of constructor arguments: gin passes values of any type, so wrong ones are refused here."""
 
 import math
 

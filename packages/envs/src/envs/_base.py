@@ -27,10 +27,10 @@ class EnvState(eqx.Module):
 
 
 class AbstractEnv(eqx.Module):
-    """A task. Subclasses say how an episode starts, what is seen, and what counts as reached; everything else is here.
+    """A task: subclasses say how an episode starts, what is seen, and what counts as reached.
 
-    All methods are pure and for one environment; `Episodes` and `rollout` own the batch axis. Nothing in an environment is a
-    JAX array: it may be closed over by, or passed to, any transformation.
+    All methods are pure and for one environment; `Episodes` and `rollout` own the batch axis. Nothing in an
+    environment is a JAX array: it may be closed over by, or passed to, any transformation.
     """
 
     engine: eqx.AbstractVar[AbstractEngine]
@@ -85,7 +85,11 @@ class AbstractEnv(eqx.Module):
         return self._arrive(physics, goal, action, fresh)
 
     def _arrive(
-        self, physics: Physics, goal: Float[Array, " goal"], action: Float[Array, " action"], fresh: Bool[Array, ""]
+        self,
+        physics: Physics,
+        goal: Float[Array, " goal"],
+        action: Float[Array, " action"],
+        fresh: Bool[Array, ""],
     ) -> EnvState:
         ctrl = self.control(jnp.clip(action, -1, 1).astype(physics.qpos.dtype))
         physics, fields, unstable = self.engine.advance(physics, ctrl, fresh)

@@ -14,10 +14,12 @@ def engine(
     """Builds the engine that advances `model`.
 
     **Arguments**
-    - `model`: compiled with automatic reset off; without activations, mocap bodies and plugins, whose state is not carried.
+    - `model`: compiled with automatic reset off; without activations, mocap bodies and plugins, whose state
+      is not carried.
     - `frame_skip`: substeps of `model.opt.timestep` seconds in a control step.
     - `fields`: MjData fields to return at each step, such as `("cinert", "cvel")`.
-    - `name`: `native` (MuJoCo's C engine, CPU), `mjx` (MuJoCo in JAX), or `auto`: native on a CPU, MJX elsewhere.
+    - `name`: `native` (MuJoCo's C engine, CPU), `mjx` (MuJoCo in JAX), or `auto`: native on a CPU, MJX
+      elsewhere.
 
     Raises ValueError for an unknown name or field, or a model that an engine cannot carry.
     """

@@ -23,9 +23,9 @@ class EpisodeState(eqx.Module):
 class Episodes(eqx.Module):
     """Runs episodes of `env` in a batch, one after the other.
 
-    The state an episode ends in stays visible: it is returned like any other, with `terminated` or `truncated` set. The *next*
-    step ignores its action, draws a new start and goal, and counts a new episode. So no state is lost, and a row never holds
-    a state of one episode and a goal of another.
+    The state an episode ends in stays visible: it is returned like any other, with `terminated` or
+    `truncated` set. The *next* step ignores its action, draws a new start and goal, and counts a new
+    episode. So no state is lost, and a row never holds a state of one episode and a goal of another.
     """
 
     env: AbstractEnv
@@ -40,7 +40,8 @@ class Episodes(eqx.Module):
     ) -> EpisodeState:
         """One step of all rows; rows whose episode is over start a new one with their key instead.
 
-        One call of the engine serves both kinds of row: it steps the live ones and only evaluates the new ones.
+        One call of the engine serves both kinds of row: it steps the live ones and only evaluates the new
+        ones.
         """
         fresh = state.env.terminated | state.truncated
         env = jax.vmap(self.env.advance)(state.env, action, fresh, keys)

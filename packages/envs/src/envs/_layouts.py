@@ -37,4 +37,4 @@ LAYOUTS = {
     "gen_u4_maze": "11111/10001/1R101/11101/1G101/10001/11111",
     "gen_u5_maze": "11111111/10000001/1R111101/11111101/1G111101/10000001/11111111",
 }
-"""Name -> text. The mazes named `..._eval` hold only the far goals; paper, section 4 and appendix on environments."""
+"""Name -> text. The mazes named `..._eval` hold only the far goals."""

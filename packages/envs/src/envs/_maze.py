@@ -12,8 +12,8 @@ _CELLS = "10RG"
 class Maze:
     """A maze of square cells, read from text.
 
-    Cell (i, j), row i and column j, has its centre at world position (i * cell_size, j * cell_size), in metres.
-    Two mazes are equal if their text, cell size and goal letters are.
+    Cell (i, j), row i and column j, has its centre at world position (i * cell_size, j * cell_size), in
+    metres. Two mazes are equal if their text, cell size and goal letters are.
     """
 
     text: str
@@ -34,18 +34,22 @@ class Maze:
         """Reads and checks a maze.
 
         **Arguments**
-        - `text`: the name of a layout of the paper (`u_maze`, `big_maze_eval`, ...), or rows of `1` wall, `0` free, `R` start,
-          `G` goal candidate, joined by '/' or line breaks.
+        - `text`: the name of a layout of the paper (`u_maze`, `big_maze_eval`, ...), or rows of `1` wall,
+          `0` free, `R` start, `G` goal candidate, joined by '/' or line breaks.
         - `cell_size`: side of a cell, m.
-        - `goals`: the letters of the cells that may be goals. Other capital letters than G may be used in the text if they
-          are named here; cells of a letter that is not named are free.
+        - `goals`: the letters of the cells that may be goals. Other capital letters than G may be used in
+          the text if they are named here; cells of a letter that is not named are free.
 
-        Raises ValueError for an unknown name or letter, rows of different lengths, a border that is not all wall, and a maze
-        without a start or without a goal.
+        Raises ValueError for an unknown name or letter, rows of different lengths, a border that is not all
+        wall, and a maze without a start or without a goal.
         """
         if not isinstance(text, str):
             raise ValueError(f"A maze must be text or the name of a layout, not {text!r}.")
-        if isinstance(cell_size, bool) or not isinstance(cell_size, int | float) or not 0 < cell_size < np.inf:
+        if (
+            isinstance(cell_size, bool)
+            or not isinstance(cell_size, int | float)
+            or not 0 < cell_size < np.inf
+        ):
             raise ValueError(f"The cell size must be a positive number of metres, not {cell_size!r}.")
         rows = _rows(text)
         _check(rows, goals)
@@ -87,8 +91,8 @@ class Maze:
 def pick(cells: Float[np.ndarray, "cells 2"], u: Float[Array, ""]) -> Float[Array, "2"]:
     """One of `cells`, all equally likely, for a number `u` drawn uniformly from [0, 1).
 
-    Tasks draw all their numbers at once and share them out, because each draw from a key is compiled by itself.
-    In floating point `u * n` stays below `n` for every u < 1 that JAX draws.
+    Tasks draw all their numbers at once and share them out, because each draw from a key is compiled by
+    itself. In floating point `u * n` stays below `n` for every u < 1 that JAX draws.
     """
     return jnp.asarray(cells, u.dtype)[jnp.floor(u * len(cells)).astype(jnp.int32)]
 
@@ -99,7 +103,9 @@ def _rows(text: str) -> list[str]:
         return LAYOUTS[text].split("/")
     rows = [row.strip() for row in text.replace("/", "\n").splitlines() if row.strip()]
     if len(rows) < 2:  # text has rows, a name has none
-        raise ValueError(f"Maze {text!r} is neither text with rows nor one of the layouts {', '.join(LAYOUTS)}.")
+        raise ValueError(
+            f"Maze {text!r} is neither text with rows nor one of the layouts {', '.join(LAYOUTS)}."
+        )
     return rows
 
 
@@ -110,10 +116,14 @@ def _check(rows: list[str], goals: str) -> None:
     known = _CELLS + goals
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise ValueError(f"Maze {shown} is ragged: row {i} has {len(row)} cells, row 0 has {len(rows[0])}.")
+            raise ValueError(
+                f"Maze {shown} is ragged: row {i} has {len(row)} cells, row 0 has {len(rows[0])}."
+            )
         for j, letter in enumerate(row):
             if letter not in known:
-                raise ValueError(f"Maze {shown} has the unknown letter {letter!r} at row {i}, column {j}; known: {known}.")
+                raise ValueError(
+                    f"Maze {shown} has the unknown letter {letter!r} at row {i}, column {j}; known: {known}."
+                )
     border = rows[0] + rows[-1] + "".join(row[0] + row[-1] for row in rows)
     if set(border) != {"1"}:
         raise ValueError(f"Maze {shown} is not closed: every cell of its border must be 1.")
@@ -121,5 +131,9 @@ def _check(rows: list[str], goals: str) -> None:
         raise ValueError(f"Maze {shown} has no start: mark at least one cell with R.")
     for letter in goals:
         if letter not in "".join(rows):
-            what = "no goal: mark at least one cell with G" if goals == "G" else f"no cell of goal letter {letter!r}"
+            what = (
+                "no goal: mark at least one cell with G"
+                if goals == "G"
+                else f"no cell of goal letter {letter!r}"
+            )
             raise ValueError(f"Maze {shown} has {what}.")

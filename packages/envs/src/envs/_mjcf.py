@@ -27,8 +27,8 @@ def gymnasium_spec(name: str) -> mujoco.MjSpec:
 def add_walls(spec: mujoco.MjSpec, maze: Maze, friction: float = 1.0, condim: int = 3) -> None:
     """Adds one box per wall cell, named `wall_0`, `wall_1`, ..., in the order of `maze.walls`.
 
-    A box fills its cell and stands on the ground; its top is at half the cell size. The contact bits are set here because the
-    models' defaults switch some of them off.
+    A box fills its cell and stands on the ground; its top is at half the cell size. The contact bits are set
+    here because the models' defaults switch some of them off.
     """
     half, height = maze.cell_size / 2, maze.cell_size / 2
     for k, (x, y) in enumerate(maze.walls):
@@ -46,19 +46,22 @@ def add_walls(spec: mujoco.MjSpec, maze: Maze, friction: float = 1.0, condim: in
 
 
 def spread_floor(spec: mujoco.MjSpec, maze: Maze) -> None:
-    """Moves and sizes the drawn part of the plane `floor` to the maze; in contact a plane is infinite in any case."""
+    """Moves and sizes the drawn part of the plane `floor` to the maze; for contacts a plane is infinite."""
     floor = spec.geom("floor")
     floor.pos = (*maze.centre, 0)
     floor.size = (*(maze.size / 2), floor.size[2])
 
 
 def cap_contacts(spec: mujoco.MjSpec) -> None:
-    """Bounds the contacts MJX computes in a maze, which makes it 5 times faster and missed none; MuJoCo itself ignores this.
+    """Bounds the contacts that MJX computes in a maze: 5 times faster, and none was missed.
 
+    MuJoCo itself ignores the bounds.
     The numbers must be the model's first: MJX 3.17 misreads them when others come before.
     """
     for numeric in list(spec.numerics):
-        raise ValueError(f"The numeric {numeric.name!r} would stand before the contact caps and corrupt them in MJX.")
+        raise ValueError(
+            f"The numeric {numeric.name!r} would stand before the contact caps and corrupt them in MJX."
+        )
     spec.add_numeric(name="max_contact_points", size=1, data=[12])
     spec.add_numeric(name="max_geom_pairs", size=1, data=[8])
 
@@ -66,8 +69,8 @@ def cap_contacts(spec: mujoco.MjSpec) -> None:
 def compile_model(spec: mujoco.MjSpec, timestep: float) -> mujoco.MjModel:
     """Compiles a model with the options that make the engines one simulator.
 
-    Newton's method run to convergence: with few iterations MuJoCo and MJX are different simulators in contact. Euler
-    integration with implicit joint damping. No silent reset of an unstable simulation.
+    Newton's method run to convergence: with few iterations MuJoCo and MJX are different simulators in
+    contact. Euler integration with implicit joint damping. No silent reset of an unstable simulation.
     `timestep` is that of a substep, s.
     """
     spec.option.timestep = timestep

@@ -1,7 +1,8 @@
-"""MuJoCo in JAX: `mujoco.mjx` as an engine. Imported only when chosen, because importing `mujoco.mjx` takes seconds."""
+"""MuJoCo in JAX as an engine; imported only when chosen, because importing `mujoco.mjx` takes seconds."""
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -23,7 +24,7 @@ def _lenient() -> Iterator[None]:
 
 
 class _Compiled:
-    """The model as MJX holds it, with a blank `Data`. Equal only to itself; its arrays become constants of the program."""
+    """The model as MJX holds it, with a blank `Data`; their arrays become constants of the program."""
 
     def __init__(self, model: mujoco.MjModel):
         self.model = model
@@ -34,7 +35,7 @@ class _Compiled:
 
 
 class MJXEngine(AbstractEngine):
-    """MuJoCo as a JAX program, for GPUs and TPUs. Compiles with the caller; precision is that of the carried state."""
+    """MuJoCo as a JAX program, for GPUs and TPUs, in the precision of the carried state."""
 
     _compiled: _Compiled = eqx.field(static=True)
     _frame_skip: int = eqx.field(static=True)
@@ -60,7 +61,8 @@ class MJXEngine(AbstractEngine):
         self, physics: Physics, ctrl: Float[Array, " nu"], fresh: Bool[Array, ""]
     ) -> tuple[Physics, Fields, Bool[Array, ""]]:
         before = Physics(physics.qpos, physics.qvel, jnp.where(fresh, 0, physics.qacc_warmstart))
-        # A `reset` alone is compiled without the step. Where only some rows are fresh, `vmap` makes this a selection.
+        # A `reset` alone is compiled without the step. Where only some rows are fresh, `vmap` makes this a
+        # selection.
         after, forces = jax.lax.cond(fresh, self._rest, self._step, before, ctrl)
         unstable = ~fresh & ~(_good(before) & _good(after))
         reached = jax.tree.map(lambda old, new: jnp.where(unstable, old, new), before, after)
@@ -98,7 +100,7 @@ class MJXEngine(AbstractEngine):
         )
 
 
-def _field(data: mjx.Data, name: str) -> Array:
+def _field(data: mjx.Data, name: str) -> Any:
     """A field that MJX keeps either in `Data` or in its part for one implementation."""
     return getattr(data if hasattr(data, name) else data._impl, name)
 
@@ -115,6 +117,8 @@ def _check_contacts(model: mujoco.MjModel, blank: mjx.Data) -> None:
     can_touch = (model.geom_contype[moving, None] & model.geom_conaffinity) | (
         model.geom_conaffinity[moving, None] & model.geom_contype
     )
-    contacts = blank._impl.contact.dist.shape[-1]
+    contacts = _field(blank, "contact").dist.shape[-1]
     if np.any(can_touch) and contacts == 0:
-        raise ValueError("MJX allots no contacts to a model whose bodies can touch; check its numerics for contact caps.")
+        raise ValueError(
+            "MJX allots no contacts to a model whose bodies can touch; check its numerics for contact caps."
+        )

@@ -1,5 +1,6 @@
 """MuJoCo's own C engine inside JAX: a `mujoco.batch.Batch` behind one host callback per control step."""
 
+import contextlib
 import math
 import threading
 from collections import OrderedDict
@@ -46,20 +47,23 @@ class _Simulations:
         return self._batches[size]
 
     def __call__(self, qpos, qvel, warmstart, ctrl, fresh):
-        """Advances all rows: leading axes are rows; returns arrays with the same leading axes and the dtype of `qpos`."""
-        # The arguments may be JAX arrays: they are made NumPy at once, because a JAX computation here could wait for ever.
+        """Advances all rows. Leading axes are rows; the results have the same, and the type of `qpos`."""
+        # The arguments may be JAX arrays: they are made NumPy at once, because a JAX computation here could
+        # wait for ever.
         qpos, qvel, warmstart, ctrl, fresh = map(np.asarray, (qpos, qvel, warmstart, ctrl, fresh))
         lead, size, dtype = fresh.shape, math.prod(fresh.shape), qpos.dtype
-        rows = [np.asarray(x, np.float64).reshape(size, -1) for x in (qpos, qvel, warmstart, ctrl)]
+        before = [np.asarray(x, np.float64).reshape(size, -1) for x in (qpos, qvel, warmstart, ctrl)]
         with self._lock:
-            state, fields, unstable = self._advance(self._batch(size), *rows, fresh.reshape(size))
+            state, fields, unstable = self._advance(self._batch(size), before, fresh.reshape(size))
             return (
                 tuple(x.astype(dtype).reshape(*lead, -1) for x in state),
                 {name: x.astype(dtype).reshape(*lead, *self.shapes[name]) for name, x in fields.items()},
                 unstable.reshape(lead),
             )
 
-    def _advance(self, batch, qpos, qvel, warmstart, ctrl, fresh):
+    def _advance(self, batch: mujoco.batch.Batch, rows: list[np.ndarray], fresh: np.ndarray):
+        """Steps the live rows and evaluates the others: the state, fields and unstable rows, views of the batch."""
+        qpos, qvel, warmstart, ctrl = rows
         warmstart = np.where(fresh[:, None], 0.0, warmstart)
         before = (qpos, qvel, warmstart)
         now = tuple(batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart"))
@@ -85,24 +89,22 @@ class _Simulations:
 
 
 def _bad(*state: np.ndarray) -> np.ndarray:
-    """Which rows hold a value that is not finite or beyond MuJoCo's bound; the comparison is False for NaN."""
+    """Which rows hold a value beyond MuJoCo's bound or not finite; the comparison is False for NaN."""
     return ~np.all([np.all(np.abs(x) <= mujoco.mjMAXVAL, axis=1) for x in state], axis=0)
 
 
 def _run(call, ids: np.ndarray, **options) -> None:
-    """Runs a method of the batch on some rows; a row MuJoCo gives up on keeps its state and its `status` says so."""
+    """Runs a method of the batch on some rows; where MuJoCo gives up on one, its `status` says so."""
     if ids.size:
-        try:
+        with contextlib.suppress(mujoco.batch.SimulationError):
             call(ids=ids, **options)
-        except mujoco.batch.SimulationError:
-            pass
 
 
 class NativeEngine(AbstractEngine):
-    """MuJoCo on the CPU's threads. Compiles nothing; in double precision inside, whatever the carried state is.
+    """MuJoCo on the CPU's threads: compiles nothing, and computes in double precision inside.
 
-    `advance` is one `jax.pure_callback`; under `vmap` (also nested), `scan` and `jax.shard_map` the whole batch is one
-    call, which steps the live rows and only evaluates the fresh ones.
+    `advance` is one `jax.pure_callback`; under `vmap` (also nested), `scan` and `jax.shard_map` the whole
+    batch is one call, which steps the live rows and only evaluates the fresh ones.
     """
 
     _simulations: _Simulations = eqx.field(static=True)

@@ -6,14 +6,14 @@ import equinox as eqx
 from jaxtyping import Array, Bool, Float
 
 Fields = dict[str, Array]
-"""What an observation needs besides the state: the name of an MjData field (`xpos`, `cvel`, ...) -> its array."""
+"""What an observation needs besides the state: name of an MjData field (`xpos`, `cvel`, ...) -> array."""
 
 
 class Physics(eqx.Module):
     """The state of one simulation that is carried from one control step to the next.
 
-    These three arrays are all that MuJoCo's next step depends on for a model without activations or mocap bodies; the warm
-    start belongs to it because the constraint solver starts its iterations there.
+    These three arrays are all that MuJoCo's next step depends on for a model without activations or mocap
+    bodies; the warm start belongs to it because the constraint solver starts its iterations there.
     """
 
     qpos: Float[Array, " nq"]
@@ -43,6 +43,7 @@ class AbstractEngine(eqx.Module):
         - `ctrl`: the controls held during the step, in the model's units; ignored where `fresh`.
         - `fresh`: True leaves `qpos` and `qvel` as they are and sets the warm start to zero.
 
-        **Returns** the state reached, its fields, and `unstable`: True where the step met a value that is not finite or is
-        beyond `mujoco.mjMAXVAL` (1e10). Such a step did not happen: the state before it is returned, with its fields.
+        **Returns** the state reached, its fields, and `unstable`: True where the step met a value that is
+        not finite or is beyond `mujoco.mjMAXVAL` (1e10). Such a step did not happen: the state before it is
+        returned, with its fields.
         """

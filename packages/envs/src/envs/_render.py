@@ -13,7 +13,8 @@ from jaxtyping import Float, UInt8
 from envs._base import AbstractEnv
 
 _OFF = ("disable", "disabled", "off", "false", "0")
-_GOAL = np.array([0.18, 0.83, 0.7, 0.28], np.float32)
+_GOAL = (0.18, 0.83, 0.7)
+_GOAL_FAR, _GOAL_NEAR = 0.6, 0.28  # opacity: plain to see from far, and not in the way of an agent inside
 _WALL = (0.27, 0.38, 0.5, 1.0)
 _FLOOR = (0.11, 0.18, 0.26, 1.0)
 _CHECKS = ((24, 42, 60), (33, 54, 75))  # 8-bit colours of a floor's pattern, dark to light
@@ -28,12 +29,12 @@ class NoRenderer(RuntimeError):
 class Renderer:
     """Draws states of one environment at one size; a context manager that holds the OpenGL context.
 
-    A maze is seen from above, rows downwards and columns to the right, as its text is written. Elsewhere the camera keeps the
-    agent and its goal in view. A goal is a sphere whose radius is the success threshold. There are no shadows, reflections or
-    multisampling: without a GPU they cost ten times the rest.
+    A maze is seen from above, rows downwards and columns to the right, as its text is written. Elsewhere the
+    camera keeps the agent and its goal in view. A goal is a sphere whose radius is the success threshold.
+    There are no shadows, reflections or multisampling: without a GPU they cost ten times the rest.
 
-    OpenGL comes from EGL where there is no display; the environment variable `MUJOCO_GL` (`egl`, `glfw`, `osmesa`, or
-    `disabled`) chooses otherwise.
+    OpenGL comes from EGL where there is no display; the environment variable `MUJOCO_GL` (`egl`, `glfw`,
+    `osmesa`, or `disabled`) chooses otherwise.
     """
 
     def __init__(self, env: AbstractEnv, width: int, height: int):
@@ -77,8 +78,11 @@ class Renderer:
         _aim(self._camera, self._env, data.subtree_com[1], goal, width / height)
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(model, data, self._option, None, self._camera, everything, scene)
-        sphere, size = mujoco.mjtGeom.mjGEOM_SPHERE.value, np.full(3, self._env.threshold, np.float64)
-        mujoco.mjv_initGeom(scene.geoms[scene.ngeom], sphere, size, goal, np.eye(3).ravel(), _GOAL)
+        radius = self._env.threshold
+        inside = np.linalg.norm(data.subtree_com[1][:2] - goal[:2]) < 1.5 * radius
+        colour = np.array([*_GOAL, _GOAL_NEAR if inside else _GOAL_FAR], np.float32)
+        sphere, size = mujoco.mjtGeom.mjGEOM_SPHERE.value, np.full(3, radius, np.float64)
+        mujoco.mjv_initGeom(scene.geoms[scene.ngeom], sphere, size, goal, np.eye(3).ravel(), colour)
         scene.ngeom += 1
         rectangle = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(rectangle, scene, self._context)
@@ -106,7 +110,7 @@ def render(
 
 
 def _styled(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:
-    """A copy to draw: ground and walls in calm dark colours, so that the agent and its goal are what one sees."""
+    """A copy to draw: ground and walls in calm dark colours, so that one sees the agent and its goal."""
     model = copy.copy(model)
     model.vis.quality.offsamples = 0
     model.vis.quality.shadowsize = 0
@@ -154,7 +158,9 @@ def _repaint(model: mujoco.MjModel, texture: int) -> None:
     pixels[:, :3] = dark + share[:, None] * (light - dark)
 
 
-def _aim(camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np.ndarray, aspect: float) -> None:
+def _aim(
+    camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np.ndarray, aspect: float
+) -> None:
     """Points the camera at the maze, or at the agent and its goal."""
     half = np.tan(np.radians(_FIELD_OF_VIEW / 2))
     if env.maze is not None:
@@ -172,7 +178,8 @@ def _aim(camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np
 def _opengl(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.MjrContext]:
     """A current OpenGL context, and what MuJoCo keeps in it.
 
-    MuJoCo's own choice is made once, when it is imported, from `MUJOCO_GL`, and without a display falls on a library that fails.
+    MuJoCo's own choice is made once, when it is imported, and without a display falls on a library that
+    fails.
     """
     asked = os.environ.get("MUJOCO_GL", "").lower().strip()
     if asked in _OFF:
@@ -181,11 +188,11 @@ def _opengl(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco
     library = asked if asked in ("egl", "glfw", "osmesa") else "glfw" if windows else "egl"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # GLFW warns where it finds no display; what fails then says so too
+            warnings.simplefilter("ignore")  # GLFW warns where it finds no display, and then fails
             gl = _context(library, width, height)
             gl.make_current()
             return gl, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-    except Exception as error:  # each library fails in its own way: ImportError, AttributeError, GLError, a warning, ...
+    except Exception as error:  # each library fails in its own way: ImportError, AttributeError, GLError, ...
         reason = " ".join(str(error).split()).rstrip(".")
         raise NoRenderer(f"MuJoCo found no OpenGL to draw with ({library}: {reason}).") from error
 

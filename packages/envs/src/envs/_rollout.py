@@ -11,13 +11,16 @@ from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 from envs._episodes import Episodes, EpisodeState
 
 Policy = Callable[[Float[Array, " obs"], Float[Array, " goal"], PRNGKeyArray | None], Float[Array, " action"]]
-"""`(obs, goal, key) -> action in [-1, 1]` of one environment; a key of None asks for the deterministic action."""
+"""`(obs, goal, key) -> action in [-1, 1]` of one environment; a key of None asks for the deterministic
+action.
+"""
 
 
 class Trajectory(eqx.Module):
     """What happened, time-major: row t holds the state before action t, and that action.
 
-    In a row where an episode ended (`terminated`, or the next row has another `episode`), the action had no effect.
+    In a row where an episode ended (`terminated`, or the next row has another `episode`), the action had no
+    effect.
     """
 
     obs: Float[Array, "time env obs"]
@@ -50,8 +53,8 @@ def rollout(
 ) -> tuple[EpisodeState, Trajectory]:
     """Acts for `length` steps in every row.
 
-    Row i at step t uses `fold_in(keys[i], t)`, split into the key of its action and the key of its next start; so what
-    happens in a row does not depend on how many rows there are.
+    Row i at step t uses `fold_in(keys[i], t)`, split into the key of its action and the key of its next
+    start; so what happens in a row does not depend on how many rows there are.
 
     **Returns** the state after the last step (which is not in the trajectory) and the trajectory.
     """

@@ -1,8 +1,9 @@
 """A guard against a hang of XLA's CPU client where only one CPU is available.
 
-With a thread pool of one thread, two host callbacks with large arguments can wait for each other for ever: the thread
-that runs the callback is the one that would copy its arguments. `PJRT_NPROC` sets the size of the pool and is read once,
-when JAX starts its backend, so this module must run before that: `envs/__init__.py` imports it first.
+With a thread pool of one thread, two host callbacks with large arguments can wait for each other for ever:
+the thread that runs the callback is the one that would copy its arguments. `PJRT_NPROC` sets the size of the
+pool and is read once, when JAX starts its backend, so this module must run before that: `envs/__init__.py`
+imports it first.
 """
 
 import os

@@ -46,7 +46,7 @@ class AbstractAnt(AbstractEnv):
 
 
 class Ant(AbstractAnt):
-    """An ant that has to walk to a goal on a circle of radius 10 m around the origin (paper, appendix on environments).
+    """An ant that has to walk to a goal on a circle of radius 10 m around the origin.
 
     Start: at the origin, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1).
     """
@@ -100,7 +100,7 @@ class Pose:
     def draw(
         self, key: PRNGKeyArray, others: int
     ) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, " others"]]:
-        """Draws `qpos`: the pose + U(-0.1, 0.1), the quaternion brought back to length 1; and `qvel`: 0.1 N(0, 1).
+        """Draws `qpos`, the pose + U(-0.1, 0.1) with a quaternion of length 1, and `qvel`, 0.1 N(0, 1).
 
         The third result is `others` more numbers uniform in [0, 1), for the task to use.
         """
@@ -113,7 +113,7 @@ class Pose:
 
 
 def ant_model(maze: Maze | None) -> mujoco.MjModel:
-    """Gymnasium's ant, between the walls of `maze` if there is one; 5 substeps of 0.01 s make a control step."""
+    """Gymnasium's ant, between the walls of `maze` if there is one; a control step has 5 substeps."""
     spec = gymnasium_spec("ant")
     spec.delete(spec.numeric("init_qpos"))  # MJX reads it as a contact cap; the pose is `Pose`'s
     if maze is not None:

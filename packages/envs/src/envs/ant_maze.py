@@ -13,7 +13,8 @@ from envs.ant import FRAME_SKIP, AbstractAnt, Pose, ant_model
 class AntMaze(AbstractAnt):
     """An ant that has to walk to the centre of a goal cell of a maze with cells of 4 m and walls 2 m high.
 
-    Start: a start cell's centre, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1). Goal: uniform over the goal cells.
+    Start: a start cell's centre, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1). Goal: uniform over
+    the goal cells.
     """
 
     engine: AbstractEngine
@@ -33,7 +34,8 @@ class AntMaze(AbstractAnt):
         threshold: float = 0.5,
     ):
         """**Arguments**
-        - `maze`, `cell_size`, `goals`: text or name of a layout, side of its cells in m, its goal letters; see `envs.Maze`.
+        - `maze`, `cell_size`, `goals`: text or name of a layout, side of its cells in m, its goal letters;
+          see `envs.Maze`.
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.

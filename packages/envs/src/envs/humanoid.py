@@ -20,14 +20,14 @@ _HEALTHY = (1.0, 2.0)  # m, of the torso's height
 
 
 class Humanoid(AbstractEnv):
-    """A humanoid that has to bring its torso to a goal 1 to 5 m away in any direction (paper, appendix on environments).
+    """A humanoid that has to bring its torso to a goal 1 to 5 m away in any direction.
 
-    Observation (278): `qpos` (24), `qvel` (23), `cinert` (130), `cvel` (78) of the 13 bodies, `qfrc_actuator` (23). It is the
-    paper's recipe without the target body, whose rows would show the commanded goal.
-    Action (17): joint torques, [-1, 1] scaled to the model's control range. Goal (3): x, y, z of the torso, m; z is 1.25.
-    An episode ends when the torso's height leaves [1, 2] m. Start: upright at the origin, at rest, without noise.
-    The bodies, gears and control range are Gymnasium's, on MuJoCo; the paper's are other ones, on another engine, so its
-    scores are no exact target. Control step 0.03 s.
+    Observation (278): `qpos` (24), `qvel` (23), `cinert` (130), `cvel` (78) of the 13 bodies,
+    `qfrc_actuator` (23). It is the paper's recipe without the target body, whose rows would show the
+    commanded goal. Action (17): joint torques, [-1, 1] scaled to the model's control range. Goal (3): x, y,
+    z of the torso, m; z is 1.25. An episode ends when the torso's height leaves [1, 2] m. Start: upright at
+    the origin, at rest, without noise. The bodies, gears and control range are Gymnasium's, on MuJoCo; the
+    paper's are other ones, on another engine, so its scores are no exact target. Control step 0.03 s.
     """
 
     engine: AbstractEngine

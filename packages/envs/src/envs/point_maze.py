@@ -24,8 +24,9 @@ _TIMESTEP, _FRAME_SKIP = 0.01, 5
 class PointMaze(AbstractEnv):
     """A ball of radius 0.15 m, pushed along x and y, that has to reach the centre of a goal cell.
 
-    Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force, which leads to
-    2 m/s with a time constant of 0.25 s. Goal (2): x, y of a cell centre. Episodes never end early.
+    Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force,
+    which leads to 2 m/s with a time constant of 0.25 s. Goal (2): x, y of a cell centre. Episodes never end
+    early.
     Start: a start cell's centre + U(-0.2, 0.2) m, at rest.
     """
 

@@ -1,7 +1,7 @@
 """Evaluation of goal-reaching agents: numbers with intervals, films, learning curves, one HTML page.
 
-Training needs `Evaluator` alone, which is imported at once. The rest is imported when it is first used: SciPy's statistics and
-Matplotlib take as long to load as JAX.
+Training needs `Evaluator` alone, which is imported at once. The rest is imported when it is first used:
+SciPy's statistics and Matplotlib take as long to load as JAX.
 """
 
 import importlib

@@ -21,8 +21,11 @@ class Line(NamedTuple):
 
 
 def chart(title: str, lines: list[Line], percent: bool = False) -> str:
-    """A figure as HTML: title, legend where there are several lines, axes over environment steps, and the values as
-    JSON for the read-out under the pointer. `percent` fixes the range to 0 to 100 %. The first line is the main one."""
+    """A figure as HTML: title, legend where there are several lines, axes over environment steps.
+
+    The values are in it as JSON, for the read-out under the pointer. `percent` fixes the range to 0 to 100 %.
+    The first line is the main one.
+    """
     lines = [line._replace(series=_thinned(line.series)) for line in lines]
     steps = np.concatenate([line.series.steps for line in lines])
     values = np.concatenate([line.series.values for line in lines])
@@ -43,7 +46,8 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
         end = f"M{x[-1]:.1f} {y[-1]:.1f}h0"
         paths.append(f'<path class="{"main" if order == 0 else "other"}" {style} d="M{points}"/>')
         paths.append(f'<path class="dot" {style} d="{end}"/>')
-    rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in _places(y_ticks, low, high, True))
+    heights = _places(y_ticks, low, high, True)
+    rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights)
     legend = "".join(f'<li style="--c:var({line.colour})">{escape(line.label)}</li>' for line in lines)
     content = {
         "percent": percent,
@@ -53,7 +57,7 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
     data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element
     return (
         f'<figure class="chart{" percent" if percent else ""}"><figcaption>'
-        + f'<h3>{escape(title)}<small>{"by environment steps" if percent else ""}</small></h3>'
+        + f"<h3>{escape(title)}<small>{'by environment steps' if percent else ''}</small></h3>"
         + (f'<ul class="legend">{legend}</ul>' if len(lines) > 1 else "")
         + f'</figcaption><div class="plot"><div class="y">{_labels(y_ticks, low, high, True, percent)}</div>'
         + f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label="{escape(title)}">'

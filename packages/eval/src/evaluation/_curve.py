@@ -1,6 +1,7 @@
-"""The learning curve as one picture: how much of the time the agent is at its goal, and the losses behind it."""
+"""The learning curve as one picture: how much of the time the agent is at its goal, and the losses."""
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ LEARNING = (
     ("train/entropy", "entropy"),
 )
 _INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": _INK,
     "axes.edgecolor": _LINE,
@@ -79,14 +80,14 @@ def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
     axes.set_xlabel("environment steps", color=_MUTED)
     _engineer(axes)
     if not shown:
-        axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", color=_MUTED, fontsize=12)
+        axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", color=_MUTED)
         return
     for order, (one, label, colour) in enumerate(shown):
         style = {"lw": 2.6, "marker": "o", "ms": 4} if order == 0 else {"lw": 1.5, "marker": "o", "ms": 2.5}
         axes.plot(*one, color=colour, zorder=5 - order, clip_on=False, label=label, **style)
     axes.fill_between(*shown[0][0], color=shown[0][2], alpha=0.1, lw=0)
     # Above the panel: labels at the ends of lines would lie on one another once an agent has learned.
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, frameon=False, handlelength=1.4, borderpad=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, frameon=False, handlelength=1.4)
 
 
 def _learning(axes: Axes, one: Series, label: str) -> None:

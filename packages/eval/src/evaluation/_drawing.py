@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-from envs import Maze
 from jaxtyping import Float, UInt8
 
+from envs import Maze
 from evaluation._palette import AGENT, FLOOR, GOAL, GRID, WALL, WALL_EDGE
 
 # How much of the outer walls is shown, in cells: enough to see that the maze is closed.
@@ -56,7 +56,7 @@ class View:
 
 
 def extent(maze: Maze | None) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-    """The corners of a maze with a rim of its outer walls, in metres; of a unit square where there is none."""
+    """The corners of a maze with a rim of its outer walls (m); of a unit square where there is no maze."""
     if maze is None:
         return np.zeros(2), np.ones(2)
     rim = (0.5 - RIM) * maze.cell_size
@@ -116,7 +116,9 @@ def _views(positions: np.ndarray, goals: np.ndarray, maze: Maze | None, size: tu
     return [View(middle - half, middle + half, size) for middle in (low + high) / 2]
 
 
-def _coverage(shape: tuple[int, ...], start: np.ndarray, end: np.ndarray, radius: float, hollow: float | None):
+def _coverage(
+    shape: tuple[int, ...], start: np.ndarray, end: np.ndarray, radius: float, hollow: float | None
+) -> tuple[tuple[slice, slice], np.ndarray]:
     """How much of each pixel a thick line (a disc where `start` is `end`) covers, and the window it lies in.
 
     The signed distance to the shape, cut to one pixel's width, is its own anti-aliasing.
@@ -135,7 +137,7 @@ def _coverage(shape: tuple[int, ...], start: np.ndarray, end: np.ndarray, radius
 
 
 def _blend(under: np.ndarray, colour: tuple[int, int, int], opacity: np.ndarray) -> np.ndarray:
-    return (under + opacity[..., None] * (np.float32(colour) - under)).astype(np.uint8)
+    return (under + opacity[..., None] * (np.array(colour, np.float32) - under)).astype(np.uint8)
 
 
 def _paint(

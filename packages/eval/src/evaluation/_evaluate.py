@@ -5,17 +5,17 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from envs import AbstractEnv, Policy
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from envs import AbstractEnv, Policy
 from evaluation._first_episode import Moment, begin, proceed
 
 
 class EpisodeRecord(eqx.Module):
     """What happened in the first episode of each environment.
 
-    The states counted are those reached by an action: the start does not count, the last state does, be it the
-    one at the time limit or the one the agent fell in.
+    The states counted are those reached by an action: the start does not count, the last state does, be it
+    the one at the time limit or the one the agent fell in.
 
     Attributes:
         goal: the commanded goal.
@@ -37,9 +37,9 @@ class EpisodeRecord(eqx.Module):
 class Evaluator:
     """Runs a deterministic policy for one episode in each of several fresh environments.
 
-    It is compiled once for all policies of one structure: pass `equinox.Partial(algorithm.policy, agent)`, whose
-    arrays are arguments of the compiled program. It always runs on one device, so that its numbers do not depend on
-    the mesh that trained the agent.
+    It is compiled once for all policies of one structure: pass `equinox.Partial(algorithm.policy, agent)`,
+    whose arrays are arguments of the compiled program. It always runs on one device, so that its numbers do
+    not depend on the mesh that trained the agent.
 
     Args:
         env: what to act in.
@@ -99,13 +99,12 @@ def _first_episodes(env: AbstractEnv, episodes: int, policy: Policy, key: Key[Ar
 
 def by_name(record: EpisodeRecord, env: AbstractEnv) -> dict[str, np.ndarray]:
     """One value an episode of every metric; a share of episodes is Boolean."""
-    record = jax.tree.map(np.asarray, record)
-    time_at_goal = record.time_at_goal.astype(np.float64)
+    time_at_goal = np.asarray(record.time_at_goal, np.float64)
     return {
         "eval/time_at_goal": time_at_goal,
         "eval/time_at_goal_fraction": time_at_goal / env.episode_length,
-        "eval/success_any": record.success_any,
-        "eval/success_end": record.success_end,
-        "eval/distance": record.distance.astype(np.float64),
-        "eval/episode_length": record.length.astype(np.float64),
+        "eval/success_any": np.asarray(record.success_any),
+        "eval/success_end": np.asarray(record.success_end),
+        "eval/distance": np.asarray(record.distance, np.float64),
+        "eval/episode_length": np.asarray(record.length, np.float64),
     }

@@ -1,12 +1,13 @@
-"""A batch of environments on its way through its first episode: what the numbers and the film both look at."""
+"""A batch of environments on its way through its first episode: what numbers and film both look at."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from envs import AbstractEnv, Episodes, EpisodeState, Policy, deterministic, rollout
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
+
+from envs import AbstractEnv, Episodes, EpisodeState, Policy, deterministic, rollout
 
 
 class Moment(eqx.Module):
@@ -89,7 +90,7 @@ def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
         return jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), seen, look(last))
 
     seen = [np.asarray(x) for x in act(policy, keys)]
-    # A row lives on in a second episode: it is shown the last moment of its first instead, which is number `end`.
+    # A row lives on in a second episode; shown is the last moment of its first instead, number `end`.
     end = seen[4].sum(axis=0)
     moment = np.minimum(np.arange(end.max() + 1)[:, None], end)
     return Take(*(np.take_along_axis(x, moment.reshape(*moment.shape, *[1] * (x.ndim - 2)), 0) for x in seen))

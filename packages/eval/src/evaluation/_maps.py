@@ -3,6 +3,8 @@
 from html import escape
 from typing import Any
 
+from evaluation._tables import count
+
 RIM = 0.3  # of the outer walls is shown, in cells
 
 
@@ -12,7 +14,7 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
     Args:
         maze: its rows joined by `/`; `1` is wall, `R` a start.
         cell_size: in metres; cell (i, j) is centred at x = i, y = j times this.
-        goals: entries of `evaluation.json`; the share of episodes that reached the goal gives the colour and the number.
+        goals: entries of `evaluation.json`; the share of episodes that reached one is its colour and number.
     """
     rows = maze.split("/")
     columns = max(map(len, rows))
@@ -29,7 +31,7 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
     cells = "".join(_goal(goal, cell_size) for goal in goals)
     box = f"{1 - RIM} {1 - RIM} {columns - 2 + 2 * RIM} {len(rows) - 2 + 2 * RIM}"
     return (
-        f'<svg class="maze" viewBox="{box}" role="img" aria-label="Share of episodes that reached each goal of the maze">'
+        f'<svg class="maze" viewBox="{box}" role="img" aria-label="Share of episodes that reached each goal">'
         f'<path class="wall" d="{walls}"/>{cells}{starts}</svg>'
     )
 
@@ -43,8 +45,7 @@ def _goal(goal: dict[str, Any], cell_size: float) -> str:
     else:
         share = float(reached["mean"])
         low, high = (f"{100 * reached[end]:.0f}" for end in ("ci_low", "ci_high"))
-        count = int(goal["n"])
-        episodes = "1 episode" if count == 1 else f"{count} episodes"
+        episodes = "1 episode" if goal["n"] == 1 else f"{count(goal['n'])} episodes"
         label, note = f"{100 * share:.0f}%", episodes
         hint = f"Reached in {share:.0%} of {episodes}; 95% interval {low} to {high}%."
     strength = "strong" if share > 0.5 else "weak" if reached is not None else "empty"

@@ -17,7 +17,9 @@ class Series(NamedTuple):
 
 
 def read_lines(path: Path) -> list[dict]:
-    """The lines of a `metrics.jsonl`; none where there is no file. A last line that a kill cut short is left out.
+    """The lines of a `metrics.jsonl`; none where there is no file.
+
+    A last line that a kill cut short is left out.
 
     Raises:
         ValueError: a line before the last is no JSON object.

@@ -14,7 +14,7 @@ HEADER, STRIP, GAP, BORDER = 64, 42, 12, 4
 
 
 class Status(NamedTuple):
-    """What the strip under a tile says: whether the agent is at its goal, has fallen, and how far it is (m)."""
+    """What the strip under a tile says of an agent: is it at its goal, has it fallen, how far is it (m)."""
 
     at_goal: bool
     fallen: bool
@@ -45,7 +45,7 @@ class Mosaic:
         # H.264 with shared colour samples needs even sides.
         self.shape = (_even(HEADER + rows * cell[0]), _even(columns * cell[1] + GAP))
         self._small, self._big = ImageFont.load_default(20), ImageFont.load_default(30)
-        base = Image.new("RGB", self.shape[::-1], NIGHT)
+        base = Image.new("RGB", (self.shape[1], self.shape[0]), NIGHT)
         pen = ImageDraw.Draw(base)
         pen.text((GAP, HEADER / 2), title, fill=TEXT, font=self._big, anchor="lm")
         left = GAP + pen.textlength(title, font=self._big) + 16
@@ -59,7 +59,9 @@ class Mosaic:
         height, width = self.size
         canvas = self._canvas
         for (top, left), picture, status in zip(self._corners, pictures, statuses, strict=True):
-            canvas[top - BORDER : top + height + BORDER, left - BORDER : left + width + BORDER] = _light(status)
+            canvas[top - BORDER : top + height + BORDER, left - BORDER : left + width + BORDER] = _light(
+                status
+            )
             canvas[top : top + height, left : left + width] = picture
             # The strip's bar fills from the left with the film: where it is lit, the agent was at its goal.
             bar = slice(top + height + BORDER + 5, top + height + BORDER + 9)
@@ -89,7 +91,7 @@ def columns_of(agents: int) -> int:
 
 
 def tile_size(rows_per_column: float, agents: int) -> tuple[int, int]:
-    """Height and width of a picture whose sides have this ratio, so that a film of three columns is 960 pixels wide."""
+    """Height and width of a picture of this ratio, so that a film of three columns is 960 pixels wide."""
     width = (WIDTH - GAP) // 3 - GAP - 2 * BORDER if columns_of(agents) == 3 else 420
     return _even(round(width * min(max(rows_per_column, 0.6), 1.5))), _even(width)
 
@@ -100,4 +102,3 @@ def _even(length: int) -> int:
 
 def _light(status: Status) -> tuple[int, int, int]:
     return GOAL if status.at_goal else FALLEN if status.fallen else IDLE
-

@@ -12,7 +12,7 @@ from evaluation._chart import Line, chart, quantity
 from evaluation._curve import LEARNING
 from evaluation._maps import maze_map
 from evaluation._metrics import Series, by_metric, is_number, read_lines
-from evaluation._tables import amount, facts, gin, goals_table, metrics_table
+from evaluation._tables import amount, count, facts, gin, goals_table, metrics_table
 
 _REACHING = (
     ("eval/time_at_goal_fraction", "time at goal", "--goal"),
@@ -22,14 +22,15 @@ _REACHING = (
 
 
 def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
-    """Writes `report.html`: film, learning curve, numbers with intervals, goals, configuration and origin of a run.
+    """Writes `report.html`: film, learning curve, numbers with intervals, goals, and origin of a run.
 
-    Whatever is missing is left out, so a run that has only begun has a report too. Everything that comes from a file is
+    Whatever is missing is left out, so a run that has only begun has a report too. Everything that comes from
+    a file is
     escaped: the page of somebody else's run executes nothing of theirs.
 
     Args:
-        run_dir: holds `meta.json`, `metrics.jsonl`, `config.gin`, `operative_config.gin`, `evaluation.json`, `curve.png`,
-            `film.mp4`.
+        run_dir: holds `meta.json`, `metrics.jsonl`, `config.gin`, `operative_config.gin`, `evaluation.json`,
+            `curve.png`, `film.mp4`.
         out: where the page goes, and where each of these files is looked for first; `run_dir` where `None`.
 
     Returns:
@@ -48,7 +49,7 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
     series = by_metric(lines)
     numbers = _numbers(evaluation, series)
     name = str(meta.get("name") or run_dir.name)
-    page = Template((files(__package__) / "template.html").read_text()).substitute(
+    page = Template((files("evaluation") / "template.html").read_text()).substitute(
         name=escape(name),
         task=escape(_task(meta, evaluation)),
         headline=_headline(numbers, bool(evaluation)),
@@ -114,7 +115,8 @@ def _headline(numbers: dict[str, dict[str, Any]], evaluated: bool) -> str:
         return '<p class="claim">No evaluation yet.</p>'
     between = ""
     if is_number(main.get("ci_low")) and is_number(main.get("ci_high")):
-        between = f"95% interval {100 * main['ci_low']:.1f} to {100 * main['ci_high']:.1f}%, {main['n']} episodes"
+        ends = f"{100 * main['ci_low']:.1f} to {100 * main['ci_high']:.1f}%"
+        between = f"95% interval {ends}, {count(main.get('n'))} episodes"
     elif not evaluated:
         between = "the last evaluation during training"
     others = [
@@ -151,10 +153,11 @@ _COUNTS = (("env_steps", "environment steps"), ("updates", "updates"))
 def _stage(found: dict[str, Path], series: dict[str, Series]) -> str:
     parts = []
     if "film.mp4" in found:
+        source = _inline(found["film.mp4"], "video/mp4")
         parts.append(
-            f'<figure class="film"><video autoplay loop muted playsinline controls src="{_inline(found["film.mp4"], "video/mp4")}">'
-            "</video><figcaption>Each tile is one episode, drawn at random and not picked. Its frame lights up while the"
-            " agent is at its goal; the bar below it shows when it was.</figcaption></figure>"
+            f'<figure class="film"><video autoplay loop muted playsinline controls src="{source}"></video>'
+            "<figcaption>Each tile is one episode, drawn at random and not picked. Its frame lights up while"
+            " the agent is at its goal; the bar below it shows when it was.</figcaption></figure>"
         )
     shown = [Line(series[name], label, colour) for name, label, colour in _REACHING if name in series]
     if shown:
@@ -179,18 +182,28 @@ def _map_section(evaluation: dict[str, Any]) -> str:
     if not goals or not task.get("maze"):
         return ""
     picture = maze_map(str(task["maze"]), float(task["cell_size"]), goals)
-    return f"<section><h2>Where it succeeds <small>episodes that reached the goal</small></h2>{picture}</section>"
+    heading = "<h2>Where it succeeds <small>episodes that reached the goal</small></h2>"
+    return f"<section>{heading}{picture}</section>"
 
 
 def _learning(series: dict[str, Series]) -> str:
-    charts = [chart(label, [Line(series[name], label, "--blue")]) for name, label in LEARNING if name in series]
-    return f'<section><h2>How it learned <small>by environment steps</small></h2><div class="small">{"".join(charts)}</div></section>' if charts else ""
+    charts = [
+        chart(label, [Line(series[name], label, "--blue")]) for name, label in LEARNING if name in series
+    ]
+    if not charts:
+        return ""
+    heading = "<h2>How it learned <small>by environment steps</small></h2>"
+    return f'<section>{heading}<div class="small">{"".join(charts)}</div></section>'
 
 
 def _origin(meta: dict[str, Any], found: dict[str, Path]) -> str:
     parts = [facts(meta)] + [
-        f"<details><summary>{label} <code>{name}</code></summary><pre>{gin(found[name].read_text())}</pre></details>"
-        for name, label in (("config.gin", "Configuration as given"), ("operative_config.gin", "Every value used"))
+        f"<details><summary>{label} <code>{name}</code></summary>"
+        f"<pre>{gin(found[name].read_text())}</pre></details>"
+        for name, label in (
+            ("config.gin", "Configuration as given"),
+            ("operative_config.gin", "Every value used"),
+        )
         if name in found
     ]
     if "curve.png" in found:

@@ -29,7 +29,8 @@ def iqm(values: np.ndarray, axis: int = -1) -> np.ndarray | np.floating:
     """Interquartile mean: the mean of the middle half of `values` along `axis`.
 
     A quarter of the values, rounded down, is dropped at each end. It is the aggregate to prefer over the mean
-    where one run in a few goes wrong (Agarwal et al. 2021, "Deep RL at the Edge of the Statistical Precipice").
+    where one run in a few goes wrong (Agarwal et al. 2021, "Deep RL at the Edge of the Statistical
+    Precipice").
     """
     return stats.trim_mean(values, 0.25, axis=axis)
 
@@ -68,7 +69,8 @@ def bootstrap(
 def proportion(flags: Bool[np.ndarray, " n"]) -> Estimate:
     """The share of True with Wilson's interval (1927).
 
-    A bootstrap of 128 successes in 128 episodes says [1, 1], as if failure were impossible; Wilson says [0.97, 1].
+    A bootstrap of 128 successes in 128 episodes says [1, 1], as if failure were impossible; Wilson says
+    [0.97, 1].
 
     Raises:
         ValueError: `flags` is empty.

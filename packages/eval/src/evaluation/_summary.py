@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from envs import AbstractEnv, Maze, Policy
 from jaxtyping import Array, Float, Key
 
+from envs import AbstractEnv, Maze, Policy
 from evaluation._evaluate import EpisodeRecord, Evaluator, by_name
 from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
 
@@ -15,10 +15,11 @@ Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes th
 def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""]) -> dict[str, Any]:
     """The content of `evaluation.json`, ready for `json.dumps`.
 
-    Every metric of `Evaluator` as `{mean, ci_low, ci_high, n}`, and `iqm` where it is not a share of episodes. The
-    intervals are 95 %: Wilson's for shares of episodes, a bootstrap over episodes for the rest; an end that one
-    episode cannot tell is `None`. `goals` is the same by goal where the goals are few, else `None`. `task` is what a
-    reader needs to draw them: time limit, control step, threshold and the maze as text.
+    Every metric of `Evaluator` as `{mean, ci_low, ci_high, n}`, and `iqm` where it is not a share of
+    episodes. The intervals are 95 %: Wilson's for shares of episodes, a bootstrap over episodes for the rest;
+    an end that one episode cannot tell is `None`. `goals` is the same by goal where the goals are few, else
+    `None`. `task` is what a reader needs to draw them: time limit, control step, threshold and the maze as
+    text.
     """
     env, record = evaluator.env, evaluator.episodes(policy, key)
     content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
@@ -32,15 +33,17 @@ def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""]) -> dict[
         "maze": None if env.maze is None else env.maze.text,
         "cell_size": None if env.maze is None else float(env.maze.cell_size),
     }
-    content["interval"] = f"{LEVEL:.0%}: Wilson's for shares of episodes, else a percentile bootstrap of episodes"
+    content["interval"] = (
+        f"{LEVEL:.0%}: Wilson's for shares of episodes, else a percentile bootstrap of episodes"
+    )
     return content
 
 
 def _by_goal(goals: Float[np.ndarray, "episode goal"], maze: Maze | None) -> list[Group] | None:
     """Groups of episodes by goal, or `None` where the goals are no finite set.
 
-    In a maze an episode belongs to the goal cell nearest to its goal, and a cell that was never drawn is an empty group.
-    Elsewhere the goals count as a finite set where there are at most half as many as episodes.
+    In a maze an episode belongs to the goal cell nearest to its goal, and a cell that was never drawn is an
+    empty group. Elsewhere the goals count as a finite set where there are at most half as many as episodes.
     """
     if maze is not None:
         cells = np.asarray(maze.goals)

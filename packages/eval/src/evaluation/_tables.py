@@ -31,28 +31,34 @@ def amount(metric: str, value: Any, unit: bool = True) -> str:
     return f"{value:.4g}"
 
 
+def count(value: Any) -> str:
+    """A number of episodes."""
+    return f"{value:,}" if is_number(value) else "–"
+
+
 def metrics_table(numbers: dict[str, dict[str, Any]]) -> str:
     """Every metric: mean, interval, and both as a bar where the metric is a share."""
     names = [name for name in METRICS if name in numbers] + sorted(set(numbers) - set(METRICS))
     rows = "".join(_metric(name, numbers[name]) for name in names)
     return (
-        '<table class="metrics"><thead><tr><th>Metric</th><th>Mean</th><th>95% interval</th><th class="wide"></th>'
-        f"</tr></thead><tbody>{rows}</tbody></table>"
+        '<table class="metrics"><thead><tr><th>Metric</th><th>Mean</th><th>95% interval</th>'
+        f'<th class="wide"></th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 
 def _metric(name: str, entry: dict[str, Any]) -> str:
     label, meaning = METRICS.get(name, (name.removeprefix("eval/").replace("_", " "), ""))
-    low, high = entry.get("ci_low"), entry.get("ci_high")
-    known = is_number(low) and is_number(high)
-    between = f"{amount(name, low, False).rstrip('%')} – {amount(name, high, False)}" if known else "–"
-    bar = ""
-    if name in SHARES and is_number(entry.get("mean")):
-        spread = f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>' if known else ""
-        bar = f'<div class="bar"><b style="width:{100 * entry["mean"]:.2f}%"></b>{spread}</div>'
+    between, bar = "–", ""
+    low, high, mean = (entry.get(key) for key in ("ci_low", "ci_high", "mean"))
+    spread = ""
+    if low is not None and high is not None and is_number(low) and is_number(high):
+        between = f"{amount(name, low, False).rstrip('%')} – {amount(name, high, False)}"
+        spread = f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
+    if name in SHARES and mean is not None and is_number(mean):
+        bar = f'<div class="bar"><b style="width:{100 * mean:.2f}%"></b>{spread}</div>'
     return (
         f'<tr title="{escape(meaning)}"><th scope="row">{escape(label)}</th>'
-        f"<td>{amount(name, entry.get('mean'))}</td><td>{between}</td><td class=\"wide\">{bar}</td></tr>"
+        f'<td>{amount(name, mean)}</td><td>{between}</td><td class="wide">{bar}</td></tr>'
     )
 
 
@@ -64,7 +70,9 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
     for goal in goals:
         cells = "".join(f"<td>{amount(name, goal.get(name, {}).get('mean'))}</td>" for name in columns)
         place = ", ".join(f"{float(x):g}" for x in goal["goal"])
-        rows.append(f'<tr><th scope="row" class="place">{place}</th><td>{int(goal["n"])}</td>{cells}</tr>')
+        rows.append(
+            f'<tr><th scope="row" class="place">{place}</th><td>{count(goal.get("n"))}</td>{cells}</tr>'
+        )
     return (
         f'<div class="scroll"><table><thead><tr><th>Goal (m)</th><th>Episodes</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -73,7 +81,9 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
 
 def facts(meta: dict[str, Any]) -> str:
     """What `meta.json` says, known keys first and in words; keys that are not known are shown as they are."""
-    shown = [key for key in _FACTS if key in meta] + [key for key in meta if key not in {*_FACTS, *_ELSEWHERE}]
+    shown = [key for key in _FACTS if key in meta] + [
+        key for key in meta if key not in {*_FACTS, *_ELSEWHERE}
+    ]
     rows = "".join(
         f"<div><dt>{escape(_FACTS.get(key, key.replace('_', ' ')))}</dt><dd>{_value(meta[key])}</dd></div>"
         for key in shown

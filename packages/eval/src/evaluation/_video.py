@@ -3,17 +3,17 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import envs
 import imageio_ffmpeg
 import jax
 import jax.random as jr
 import numpy as np
-from envs import AbstractEnv, Policy
-from jaxtyping import Array, Bool, Float, Key, UInt8
+from jaxtyping import Array, Key, UInt8
 
+import envs
+from envs import AbstractEnv, Policy
 from evaluation._drawing import drawings, extent
 from evaluation._first_episode import Take, shoot
 from evaluation._mosaic import Mosaic, Status, tile_size
@@ -28,8 +28,8 @@ def film(
 ) -> str:
     """Writes an mp4 (H.264, which browsers play) of the first episode of several agents, side by side.
 
-    MuJoCo draws the agents; where it cannot, they are drawn in 2-D from the states, and the film says so. The agents are
-    the first ones that `key` draws; none is chosen for its success.
+    MuJoCo draws the agents; where it cannot, they are drawn in 2-D from the states, and the film says so. The
+    agents are the first ones that `key` draws; none is chosen for its success.
 
     Args:
         env: what to act in.
@@ -60,7 +60,9 @@ def film(
             renderer = stack.enter_context(envs.Renderer(env, size[1], size[0]))
             pictures, how, note = _rendered(renderer, take), "Rendered by MuJoCo.", ""
         except envs.NoRenderer as reason:
-            pictures = drawings(take.position, take.goal[0, :, :2], take.at_goal, env.maze, env.threshold, size)
+            pictures = drawings(
+                take.position, take.goal[0, :, :2], take.at_goal, env.maze, env.threshold, size
+            )
             how, note = f"Drawn in 2-D from the states. {reason}", ", 2-D drawing from the states"
         title = title or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(env).__name__).capitalize()
         mosaic = Mosaic(title, f"{speed:.3g}x speed{note}", size, agents, len(shown))
@@ -72,9 +74,7 @@ def film(
     return how
 
 
-def _rendered(
-    renderer: "envs.Renderer", take: Take
-) -> Iterator[UInt8[np.ndarray, "agent height width rgb"]]:
+def _rendered(renderer: "envs.Renderer", take: Take) -> Iterator[UInt8[np.ndarray, "agent height width rgb"]]:
     """The pictures of all agents, frame by frame."""
     agents = take.qpos.shape[1]
     for start in range(0, len(take.qpos), CHUNK):
@@ -88,26 +88,45 @@ def _statuses(take: Take, frame: int) -> list[Status]:
     return [Status(bool(at_goal), bool(fallen), float(distance)) for at_goal, fallen, distance in rows]
 
 
-def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int], path: Path) -> None:
-    """Writes the film beside its place and moves it there, so that a run that is stopped leaves no half of one.
+def _encode(
+    frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int], path: Path
+) -> None:
+    """Writes the film beside its place and moves it there, so that a stopped run leaves no half of one.
 
-    ffmpeg is started here and not by imageio-ffmpeg, which runs Python between fork and exec: JAX's threads could
-    then hang the child.
+    ffmpeg is started here and not by imageio-ffmpeg, which runs Python between fork and exec: JAX's threads
+    could then hang the child.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.partial.mp4")
     source = f"-f rawvideo -pix_fmt rgb24 -s {shape[1]}x{shape[0]} -r {FPS} -i -".split()
     # yuv420p is the one layout of colours that every browser plays; faststart lets it play while it loads.
-    target = "-an -c:v libx264 -preset veryfast -crf 22 -pix_fmt yuv420p -movflags +faststart -threads 2".split()
+    target = [
+        "-an",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-crf",
+        "22",
+        "-pix_fmt",
+        "yuv420p",
+        "-movflags",
+        "+faststart",
+        "-threads",
+        "2",
+    ]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, *target, str(partial)]
     try:
         with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
             assert process.stdin is not None
             frame = np.zeros(0, np.uint8)
-            for frame in frames:
-                process.stdin.write(frame.tobytes())
-            process.stdin.write(frame.tobytes() * FPS)  # the last frame stays for a second
-            process.stdin.close()
+            # A broken pipe means that ffmpeg has given up: its exit status and its message on the console
+            # tell.
+            with suppress(BrokenPipeError):
+                for frame in frames:
+                    process.stdin.write(frame.tobytes())
+                process.stdin.write(frame.tobytes() * FPS)  # the last frame stays for a second
+                process.stdin.close()
             if process.wait():
                 raise OSError(f"ffmpeg could not write {path} (exit status {process.returncode}).")
         partial.replace(path)
