@@ -32,9 +32,11 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return err
 
 
-def largest(folder: Path) -> Path:
-    """The file that holds most of a snapshot."""
-    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+def stored_arrays(run: Path, step: str) -> list[Path]:
+    """The files that hold the numbers of a snapshot."""
+    return [
+        path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("d/*") if path.is_file()
+    ]
 
 
 def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factory):
@@ -91,20 +93,18 @@ def test_a_run_without_an_agent(capsys, run):
     assert content(run) == before
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "foreign"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "deleted", "foreign"])
 def test_a_damaged_snapshot_is_never_evaluated(capsys, run, damage):
-    newest = run / "checkpoints" / "agents" / "480"
-    file = largest(newest)
-    data = bytearray(file.read_bytes())
-    if damage == "truncated":
-        file.write_bytes(data[: len(data) // 2])
-    elif damage == "flipped":
-        data[len(data) // 2] ^= 1
-        file.write_bytes(data)
-    elif damage == "emptied":
-        for path in [path for path in newest.rglob("*") if path.is_file()]:
-            path.unlink()
-    else:
+    for file in stored_arrays(run, "480"):
+        data = bytearray(file.read_bytes())
+        if damage == "truncated":
+            file.write_bytes(data[: len(data) // 2])
+        elif damage == "flipped":
+            data[len(data) // 2] ^= 1
+            file.write_bytes(data)
+        elif damage == "deleted":
+            file.unlink()
+    if damage == "foreign":
         text = (run / "config.gin").read_text().replace("ResidualMLP.width = 16", "ResidualMLP.width = 8")
         (run / "config.gin").write_text(text)
     before = content(run)
@@ -149,7 +149,7 @@ def test_trust_config_lifts_the_check(capsys, run):
     with (run / "config.gin").open("a") as file:
         file.write("import json\ncrl.Trainer.goals = @json.loads()\njson.loads.s = 'null'\n")
     assert "imports `json`" in mistake(capsys, "--run_dir", run)
-    # Past the check it is built; the step is what is wrong then.
-    flipped = largest(run / "checkpoints" / "agents" / "480")
-    flipped.write_bytes(b"")
+    # Past the check it is built, and the snapshot is what is wrong then.
+    for file in stored_arrays(run, "480"):
+        file.unlink()
     assert "480" in mistake(capsys, "--run_dir", run, "--trust_config")

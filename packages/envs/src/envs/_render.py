@@ -14,7 +14,7 @@ from envs._base import AbstractEnv
 
 _OFF = ("disable", "disabled", "off", "false", "0")
 _GOAL = (0.18, 0.83, 0.7)
-_GOAL_FAR, _GOAL_NEAR = 0.6, 0.28  # opacity: plain to see from far, and not in the way of an agent inside
+_GOAL_FAR, _GOAL_NEAR = 0.6, 0.2  # opacity: plain to see from far, and not in the way of an agent inside
 _WALL = (0.27, 0.38, 0.5, 1.0)
 _FLOOR = (0.11, 0.18, 0.26, 1.0)
 _CHECKS = ((24, 42, 60), (33, 54, 75))  # 8-bit colours of a floor's pattern, dark to light

@@ -64,8 +64,13 @@ def _metric(name: str, entry: dict[str, Any]) -> str:
 
 def goals_table(goals: list[dict[str, Any]]) -> str:
     """One row a goal: how many episodes had it and how they went."""
-    columns = ("eval/success_any", "eval/success_end", "eval/time_at_goal_fraction", "eval/distance")
-    head = "".join(f"<th>{METRICS[name][0]}</th>" for name in columns)
+    columns = {
+        "eval/success_any": "Reached",
+        "eval/success_end": "At the end",
+        "eval/time_at_goal_fraction": "Time",
+        "eval/distance": "Distance",
+    }
+    head = "".join(f"<th>{label}</th>" for label in columns.values())
     rows = []
     for goal in goals:
         cells = "".join(f"<td>{amount(name, goal.get(name, {}).get('mean'))}</td>" for name in columns)
@@ -112,8 +117,8 @@ def _value(value: Any) -> str:
         return "".join(f"<span>{escape(str(key))} <b>{_value(one)}</b></span>" for key, one in value.items())
     if isinstance(value, list):
         return ", ".join(map(_value, value))
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{40}", value):
-        return f"<code>{value}</code>"
+    if isinstance(value, str) and re.match("[0-9a-f]{40}", value):
+        return f"<code>{escape(value)}</code>"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return escape(str(value))
