@@ -14,7 +14,11 @@ SOURCES = {
     "evaluation": ROOT / "packages/eval/src/evaluation",
 }
 ARROWS = {"nets": set(), "envs": set(), "crl": {"nets", "envs"}, "evaluation": {"envs"}}
-ONLY_IN = {"gin": "tools", "orbax": "packages/crl/src/crl/_checkpoint.py", "mujoco": "packages/envs"}
+ONLY_IN = {
+    "gin": ("tools/",),
+    "orbax": ("packages/crl/src/crl/_checkpoint.py",),
+    "mujoco": ("packages/envs/", "tools/provenance.py"),
+}
 
 
 def imports(file: Path) -> set[str]:

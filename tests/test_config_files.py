@@ -7,6 +7,7 @@ import composition
 import pytest
 import reading
 import trust
+from tool_runs import as_a_user
 
 import crl
 
@@ -16,7 +17,12 @@ PARTS = sorted((ROOT / "configs").glob("*/*.gin"))
 
 
 @pytest.mark.parametrize("file", COMPLETE, ids=lambda file: file.stem)
-def test_complete_configuration_builds(file):
+def test_complete_configuration_builds(file, monkeypatch):
+    with as_a_user(monkeypatch):
+        _build(file)
+
+
+def _build(file: Path) -> None:
     configuration = reading.read([file])
     configuration.check()
     trust.check(configuration)

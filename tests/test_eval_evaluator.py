@@ -159,14 +159,24 @@ def test_import_needs_neither_mujoco_nor_a_display():
 
 
 @pytest.mark.proof
-def test_128_episodes_of_the_point_maze_take_less_than_a_second():
-    evaluator = Evaluator(PointMaze(), 128)
-    policy = lambda obs, goal, key: goal - obs[:2]  # noqa: E731
-    evaluator(policy, KEY)
-    seconds = []
-    for seed in range(5):
+def test_evaluation_costs_little_more_than_acting():
+    # Paired, so that a busy machine slows both alike: on two quiet cores 128 episodes take 0.6 to 0.9 s.
+    env, policy = PointMaze(), lambda obs, goal, key: goal - obs[:2]
+    evaluator, world = Evaluator(env, 128), Episodes(env)
+
+    @eqx.filter_jit
+    def act(key):
+        keys = jr.split(key, 128)
+        return rollout(world, world.reset(keys), policy, env.episode_length, keys)[0]
+
+    def seconds(call):
         began = time.perf_counter()
-        evaluator(policy, jr.key(seed))
-        seconds.append(time.perf_counter() - began)
-    print(f"128 episodes of 300 steps: {min(seconds):.2f} to {max(seconds):.2f} s")
-    assert min(seconds) < 1.0
+        jax.block_until_ready(call())
+        return time.perf_counter() - began
+
+    seconds(lambda: act(KEY)), seconds(lambda: evaluator(policy, KEY))
+    pairs = [(seconds(lambda: evaluator(policy, KEY)), seconds(lambda: act(KEY))) for _ in range(9)]
+    ratio = np.median([ours / plain for ours, plain in pairs])
+    fastest = min(ours for ours, _ in pairs)
+    print(f"128 episodes of 300 steps: {fastest:.2f} s at best, {ratio:.2f} times a plain rollout")
+    assert ratio < 1.5

@@ -150,7 +150,7 @@ def test_ring_holds_the_newest_rows_and_counts_steps_left(name):
 
 def test_steps_left_of_random_rings():
     rng = np.random.default_rng(3)
-    for _ in range(40):
+    for _ in range(20):
         episode = np.cumsum(rng.uniform(size=(60, 5)) < rng.choice([0.02, 0.3, 0.9]), axis=0)
         replay = ring(17, episode, rng.integers(1, 5, rng.integers(1, 13)))
         total, fill = int(replay.obs[:, 0, 1].max()) + 1, int(replay.fill)

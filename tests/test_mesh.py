@@ -59,7 +59,7 @@ def test_same_batches_same_parameters_in_float64(collected: crl.TrainState):
 
 
 def test_same_batches_same_losses_in_float32(collected: crl.TrainState):
-    one, *others = [learned(devices, collected).totals for devices in (1, 2, 8)]
+    one, *others = [learned(devices, collected).totals for devices in (1, 8)]
     for other in others:
         for name in ("train/critic_loss", "train/actor_loss", "train/alpha_loss"):
             np.testing.assert_allclose(other[name], one[name], rtol=1e-4)
@@ -67,7 +67,7 @@ def test_same_batches_same_losses_in_float32(collected: crl.TrainState):
 
 def test_collect_does_not_depend_on_the_mesh():
     states = []
-    for devices in (1, 2, 8):
+    for devices in (1, 8):
         trainer = make_trainer(devices)
         state = eqx.filter_jit(lambda k, t=trainer: t.init(k))(jr.key(3))
         state = jax.device_put(state, trainer.shardings(state))
@@ -101,8 +101,7 @@ def test_no_collective_moves_observations():
 def test_too_many_devices_is_one_sentence():
     trainer = make_trainer(16)
     with pytest.raises(ValueError, match=r"`devices` of Trainer is 16, but JAX sees 8 cpu device"):
-        trainer.init(jr.key(0))
-        trainer.shardings(jax.eval_shape(lambda: None))
+        eqx.filter_eval_shape(lambda: trainer.collect(trainer.init(jr.key(0))))
 
 
 @pytest.mark.parametrize("name, value", [("num_envs", 12), ("batch_size", 20)])

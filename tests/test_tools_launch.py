@@ -139,6 +139,14 @@ def test_a_gpu_that_is_not_there(capsys):
     assert "A GPU was asked for, but JAX sees only cpu devices" in sentence
 
 
+def test_a_run_that_cannot_start_leaves_nothing(capsys):
+    settings_of_16 = settings(*TINY, "Trainer.devices = 16", "Trainer.num_envs = 16")
+    assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *settings_of_16]) == exits.MISTAKE
+    err = capsys.readouterr().err
+    assert err.startswith("error: `devices` of Trainer is 16, but JAX sees 8") and err.count("\n") == 1
+    assert content(Path()) == {}
+
+
 def test_a_run_leaves_what_tools_rely_on(finished):
     for name in (
         "config.gin",

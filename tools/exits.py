@@ -1,8 +1,11 @@
 """How a tool ends: 0 success, 2 a user's mistake (one sentence), 1 its own failure (a traceback)."""
 
 import errno
+import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -51,6 +54,9 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
 
     `BATHYAL_TRACEBACK=1` in the environment shows Python's traceback as well: for authors of extensions.
     """
+    if sys.unraisablehook is not _quietly:
+        _unraisable.append(sys.unraisablehook)
+        sys.unraisablehook = _quietly
     try:
         return main(argv)
     except UserError as e:
@@ -66,10 +72,17 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
         return MISTAKE
 
 
-def _say(error: UserError, cause: BaseException | None = None) -> None:
-    import os
-    import traceback
+_unraisable: list[Callable] = []  # what Python did with an exception that nobody can catch
 
+
+def _quietly(unraisable: Any) -> None:
+    # When one array of a damaged checkpoint cannot be read, threads that read the others go on and report to
+    # an event loop that Orbax has closed by then. The one sentence has said all of it.
+    if str(unraisable.exc_value) != "Event loop is closed":
+        _unraisable[-1](unraisable)
+
+
+def _say(error: UserError, cause: BaseException | None = None) -> None:
     if os.environ.get("BATHYAL_TRACEBACK"):
         traceback.print_exception(cause or error)
     print(f"error: {error}", file=sys.stderr)

@@ -62,7 +62,7 @@ class _Simulations:
             )
 
     def _advance(self, batch: mujoco.batch.Batch, rows: list[np.ndarray], fresh: np.ndarray):
-        """Steps the live rows and evaluates the others: the state, fields and unstable rows, views of the batch."""
+        """Steps the live rows, evaluates the others; returns state, fields (views of the batch) and `unstable`."""
         qpos, qvel, warmstart, ctrl = rows
         warmstart = np.where(fresh[:, None], 0.0, warmstart)
         before = (qpos, qvel, warmstart)

@@ -52,7 +52,10 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
     content = {
         "percent": percent,
         "range": [left, right],
-        "lines": [[line.label, *(list(map(_short, part)) for part in line.series)] for line in lines],
+        "lines": [
+            [line.label, line.series.steps.round().tolist(), list(map(_short, line.series.values))]
+            for line in lines
+        ],
     }
     data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element
     return (

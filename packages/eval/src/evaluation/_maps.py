@@ -28,7 +28,8 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
         for j, letter in enumerate(row)
         if letter == "R"
     )
-    cells = "".join(_goal(goal, cell_size) for goal in goals)
+    large = max(len(rows), columns) > 9  # then there is no room for how many episodes; the tooltip says it
+    cells = "".join(_goal(goal, cell_size, large) for goal in goals)
     box = f"{1 - RIM} {1 - RIM} {columns - 2 + 2 * RIM} {len(rows) - 2 + 2 * RIM}"
     return (
         f'<svg class="maze" viewBox="{box}" role="img" aria-label="Share of episodes that reached each goal">'
@@ -36,7 +37,7 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
     )
 
 
-def _goal(goal: dict[str, Any], cell_size: float) -> str:
+def _goal(goal: dict[str, Any], cell_size: float, large: bool) -> str:
     row, column = goal["goal"][0] / cell_size, goal["goal"][1] / cell_size
     x, y = column + 0.5, row + 0.5
     reached = goal.get("eval/success_any")
@@ -52,6 +53,6 @@ def _goal(goal: dict[str, Any], cell_size: float) -> str:
     return (
         f'<g class="goal {strength}" style="--share:{100 * share:.1f}%"><title>{escape(hint)}</title>'
         f'<rect x="{x - 0.46:.3f}" y="{y - 0.46:.3f}" width="0.92" height="0.92" rx="0.1"/>'
-        f'<text x="{x:.3f}" y="{y + 0.06:.3f}">{label}</text>'
-        f'<text class="note" x="{x:.3f}" y="{y + 0.3:.3f}">{note}</text></g>'
+        f'<text x="{x:.3f}" y="{y + (0.1 if large else 0.06):.3f}">{label}</text>'
+        + ("</g>" if large else f'<text class="note" x="{x:.3f}" y="{y + 0.3:.3f}">{note}</text></g>')
     )

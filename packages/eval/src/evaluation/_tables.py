@@ -75,9 +75,7 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
     for goal in goals:
         cells = "".join(f"<td>{amount(name, goal.get(name, {}).get('mean'))}</td>" for name in columns)
         place = ", ".join(f"{float(x):g}" for x in goal["goal"])
-        rows.append(
-            f'<tr><th scope="row" class="place">{place}</th><td>{count(goal.get("n"))}</td>{cells}</tr>'
-        )
+        rows.append(f'<tr><th scope="row">{place}</th><td>{count(goal.get("n"))}</td>{cells}</tr>')
     return (
         f'<div class="scroll"><table><thead><tr><th>Goal (m)</th><th>Episodes</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -119,6 +117,10 @@ def _value(value: Any) -> str:
         return ", ".join(map(_value, value))
     if isinstance(value, str) and re.match("[0-9a-f]{40}", value):
         return f"<code>{escape(value)}</code>"
+    if isinstance(value, str) and (
+        time := re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+\+00:00", value)
+    ):
+        return f"{time[1]} {time[2]} UTC"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)
     return escape(str(value))

@@ -1,0 +1,99 @@
+"""A run before its first step: everything is built and sized, and then written down."""
+
+from pathlib import Path
+from typing import Any
+
+import composition
+import devices
+import provenance
+import run_directory
+from configuration import Configuration
+
+import crl
+import evaluation
+from crl._train import (
+    check_schedule,  # what crl.train checks first; here it must be known before a file is written
+)
+
+_SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds")
+
+
+class Experiment:
+    """What a configuration describes.
+
+    Attributes:
+        devices: what JAX runs on.
+        trainer: the task, the algorithm and the sizes of a training step.
+        arguments: the other arguments of `crl.train`, except `run`.
+        plan: parameters, work, memory and disk.
+        used: every value in use, defaults included.
+    """
+
+    def __init__(self, configuration: Configuration, directory: Path, device: str):
+        """Builds everything but arrays.
+
+        Raises:
+            UserError: a name or value is wrong, a binding is not used, the run does not fit this machine, or
+                JAX does not find the kind of `device`.
+        """
+        self.configuration = configuration
+        self.devices = devices.check(device)
+        composition.load(configuration)
+        self.arguments = composition.build_arguments(configuration, crl.train, given=("run",))
+        self.trainer: crl.Trainer = self.arguments.pop("trainer")
+        with composition.building(configuration):
+            check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
+            self.plan = crl.plan(self.trainer, self.arguments["env_steps"], self.arguments["eval_every"])
+            self.plan.refuse_if_too_large(directory)
+        self.used = composition.operative(configuration, crl.train)
+        composition.refuse_unused(configuration, self.used)
+
+    @property
+    def evaluator(self) -> evaluation.Evaluator:
+        """The evaluator of the configuration, or one of the training environment."""
+        evaluate = self.arguments["evaluate"]
+        if isinstance(evaluate, evaluation.Evaluator):
+            return evaluate
+        return evaluation.Evaluator(self.trainer.env)
+
+
+class Record:
+    """Writes down what a run is: before step 1 of a new run, at the first new line of a continued one.
+
+    So a run that refuses to go on (a damaged checkpoint, say) leaves its directory as it was. It is one of
+    the trackers of `crl.train`.
+
+    Attributes:
+        meta: the content of `meta.json`.
+        started: whether the run has written a line.
+    """
+
+    def __init__(self, experiment: Experiment, directory: Path, name: str, argv: list[str]):
+        self._experiment, self._directory = experiment, directory
+        self.meta: dict[str, Any] = provenance.meta(
+            name,
+            argv,
+            experiment.arguments["seed"],
+            experiment.trainer.env,
+            experiment.plan.parameters,
+            experiment.devices,
+        )
+        self.started = False
+
+    def __call__(self, line: dict[str, float]) -> None:
+        if not self.started:
+            self.started = True
+            self.write()
+
+    def write(self) -> None:
+        """Writes `config.gin`, `operative_config.gin` and, once for a run, `meta.json`."""
+        header = (
+            f"{self.meta['command']}\nWritten by tools/launch.py: every file, include and --set put together."
+        )
+        # The configuration first: a directory that holds anything else without it is taken for no run.
+        text = self._experiment.configuration.text(header)
+        run_directory.write(self._directory / run_directory.CONFIG, text)
+        text = self._experiment.used.text("Every value in use.")
+        run_directory.write(self._directory / run_directory.OPERATIVE, text)
+        if not (self._directory / run_directory.META).exists():
+            run_directory.write_json(self._directory / run_directory.META, self.meta)
