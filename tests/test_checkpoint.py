@@ -3,13 +3,14 @@
 import json
 from pathlib import Path
 
-import crl
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+
+import crl
 
 
 def make_tree(seed: int) -> dict:
@@ -89,7 +90,7 @@ def test_a_truncated_step_is_passed_over(checkpoints: crl.Checkpoints):
     step, tree, damaged = checkpoints.restore(LIKE)
     assert step == 1 and equal(tree, make_tree(1))
     assert len(damaged) == 1 and "Step 2" in damaged[0]
-    with pytest.raises(crl.CheckpointError, match="Step 2 in .* does not verify"):
+    with pytest.raises(crl.CheckpointError, match=r"Step 2 in .* does not verify"):
         checkpoints.restore(LIKE, 2)
 
 
@@ -107,10 +108,12 @@ def test_a_foreign_checkpoint_names_the_array(checkpoints: crl.Checkpoints):
 
 
 def test_half_written_steps_of_a_killed_run_are_removed(tmp_path: Path):
-    leftover = tmp_path / "c" / "5.orbax-checkpoint-tmp"
+    leftover = tmp_path / "checkpoints" / "resume" / "5.orbax-checkpoint-tmp"
     leftover.mkdir(parents=True)
     (leftover / "x").write_text("half")
-    crl.Checkpoints(tmp_path / "c").close()
+    crl.Checkpoints(leftover.parent).close()
+    assert leftover.exists()  # a reader leaves alone what may be a save under way
+    crl.Run(tmp_path).close()
     assert not leftover.exists()
 
 

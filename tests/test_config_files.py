@@ -64,10 +64,7 @@ def test_header_says_what_to_expect(file):
     for word in ("Reproduces:", "Expected:", "Cost:"):
         assert any(line.startswith(f"# {word}") for line in header), word
     assert f"# Command:    python tools/launch.py --gin configs/{file.name}" in header
-    if (
-        "paper" in file.read_text().split("# Cost")[0].split("# Expected")[1]
-        and "of 1000" in file.read_text()
-    ):
+    if "paper" in file.read_text().split("# Cost")[0].split("# Expected")[1] and "of 1000" in file.read_text():
         assert "MuJoCo" in " ".join(header)
 
 
@@ -80,9 +77,7 @@ def test_deepest_agent_is_the_papers():
     configuration = reading.read([ROOT / "configs/humanoid_1024.gin"])
     shown = {str(key): binding.value for key, binding in configuration.bindings.items()}
     assert shown["critic/nets.ResidualMLP.depth"] == 1024 and shown["actor/nets.ResidualMLP.depth"] == 512
-    assert {
-        name: shown[f"crl.Trainer.{name}"] for name in ("num_envs", "unroll", "updates", "batch_size")
-    } == {
+    assert {name: shown[f"crl.Trainer.{name}"] for name in ("num_envs", "unroll", "updates", "batch_size")} == {
         "num_envs": 512,
         "unroll": 62,
         "updates": 800,

@@ -43,8 +43,7 @@ def test_last_binding_wins_whatever_it_calls_the_module(tmp_path):
 def test_text_says_the_same_without_includes(tmp_path):
     file = write(
         tmp_path,
-        main=HEAD
-        + "include 'part.gin'\nDEEP = [@a/b/crl.l2, {'x': (%SIZE, -1e-7)}]\ncrl.Trainer.goals = %DEEP\n",
+        main=HEAD + "include 'part.gin'\nDEEP = [@a/b/crl.l2, {'x': (%SIZE, -1e-7)}]\ncrl.Trainer.goals = %DEEP\n",
         part=HEAD + 'SIZE = 4\na/envs.PointMaze:\n  maze = """11\n11"""\n  goals = (\'G\'\n    "H")\n',
     )
     given = reading.read([file], ["PointMaze.goals = None", "crl.train.seed = 0x10"])
@@ -150,9 +149,7 @@ def test_a_mistake_is_one_sentence_with_its_place(tmp_path, text, setting, messa
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(
-        UserError, match=r"there is no file configs/quickstrat\.gin; did you mean quickstart\.gin\?"
-    ):
+    with pytest.raises(UserError, match=r"there is no file configs/quickstrat\.gin; did you mean quickstart\.gin\?"):
         reading.read(["configs/quickstrat.gin"])
 
 
@@ -178,8 +175,6 @@ def test_learning_holds_what_the_trainer_reaches_and_not_how_it_is_watched(tmp_p
 
 
 def test_a_configuration_that_refers_to_itself_ends(tmp_path):
-    file = write(
-        tmp_path, main=HEAD + "crl.train.trainer = @a/crl.Trainer()\ncrl.Trainer.env = @a/crl.Trainer()\n"
-    )
+    file = write(tmp_path, main=HEAD + "crl.train.trainer = @a/crl.Trainer()\ncrl.Trainer.env = @a/crl.Trainer()\n")
     with pytest.raises(UserError, match="refers to itself without end"):
         learning(reading.read([file]))

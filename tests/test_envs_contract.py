@@ -61,9 +61,7 @@ def run(env):
     def go(key):
         start, act = jr.split(key)
         first = episodes.reset(jr.split(start, ROWS))
-        last, trajectory = envs.rollout(
-            episodes, first, random_policy(env), 3 * (LIMIT + 1), jr.split(act, ROWS)
-        )
+        last, trajectory = envs.rollout(episodes, first, random_policy(env), 3 * (LIMIT + 1), jr.split(act, ROWS))
         moved = eqx.tree_at(lambda s: s.env.goal, first, first.env.goal + 3)
         over = dataclasses.replace(first, truncated=jnp.asarray(EVEN))
         names, states, pushes = zip(
@@ -160,9 +158,7 @@ def test_a_row_that_starts_anew_ignores_its_action(run):
     over, pushed = steps["over"], steps["over_pushed"]
     same = (np.asarray(over.env.obs) == np.asarray(pushed.env.obs)).all(axis=1)
     np.testing.assert_array_equal(same, EVEN)
-    np.testing.assert_allclose(
-        over.env.obs[::2], first.env.obs[::2], rtol=1e-6, atol=1e-6
-    )  # of the same keys
+    np.testing.assert_allclose(over.env.obs[::2], first.env.obs[::2], rtol=1e-6, atol=1e-6)  # of the same keys
     np.testing.assert_array_equal(over.env.physics.qacc_warmstart[::2], 0)
     np.testing.assert_array_equal(over.t, np.where(EVEN, 0, 1))
     np.testing.assert_array_equal(over.episode, EVEN)

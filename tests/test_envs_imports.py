@@ -11,11 +11,7 @@ import envs
 
 def run(code: str, *, cpus: int | None = None) -> str:
     """What code prints in a fresh interpreter, without the type checks of the test suite."""
-    pin = (
-        ""
-        if cpus is None
-        else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
-    )
+    pin = "" if cpus is None else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
     done = subprocess.run(
         [sys.executable, "-c", pin + textwrap.dedent(code)], capture_output=True, text=True, timeout=300
     )

@@ -206,9 +206,7 @@ def test_an_exploded_row_ends_and_the_others_do_not_notice(episodes, burst, monk
     calm, after = step(state, action, keys), step(bad, action, keys)
     np.testing.assert_array_equal(after.env.unstable, np.arange(6) == 2)
     np.testing.assert_array_equal(after.env.terminated, np.arange(6) == 2)
-    np.testing.assert_array_equal(
-        after.env.physics.qpos[2], bad.env.physics.qpos[2]
-    )  # that step did not happen
+    np.testing.assert_array_equal(after.env.physics.qpos[2], bad.env.physics.qpos[2])  # that step did not happen
     others = np.arange(6) != 2
     assert same(row(after, others), row(calm, others))
     # The next step draws a new start, like after any other end.

@@ -24,9 +24,7 @@ def push():
         state = env.reset(jr.key(0))
         state = eqx.tree_at(lambda s: s.physics.qpos, state, jnp.array([1.0, 1.0]))
         action = jnp.stack([jnp.zeros(()), action])  # columns of the text run along y
-        return jax.lax.scan(
-            lambda s, _: ((s := env.step(s, action)), s.obs[jnp.array([1, 3])]), state, length=steps
-        )[1]
+        return jax.lax.scan(lambda s, _: ((s := env.step(s, action)), s.obs[jnp.array([1, 3])]), state, length=steps)[1]
 
     return lambda action: np.asarray(go(jnp.float32(action)), np.float64).T
 
@@ -65,9 +63,7 @@ def test_the_ball_slides_along_a_wall_without_catching_on_its_seams():
     state = quick_jit(env.reset)(jr.key(0))
     state = eqx.tree_at(lambda s: s.physics.qpos, state, jnp.array([0.5 + RADIUS, 1.0]))
     action = jnp.array([-1.0, 1.0])
-    obs = quick_jit(
-        lambda s: jax.lax.scan(lambda s, _: ((s := env.step(s, action)), s.obs), s, length=120)[1]
-    )(state)
+    obs = quick_jit(lambda s: jax.lax.scan(lambda s, _: ((s := env.step(s, action)), s.obs), s, length=120)[1])(state)
     along = np.asarray(obs)[60:, 3]
     assert along.min() > 0.97 * SPEED
 

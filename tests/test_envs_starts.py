@@ -79,9 +79,7 @@ def test_maze_goals_and_starts_are_uniform_over_their_cells():
     assert is_uniform(noise[:, 0], -0.1001, 0.1001) and is_uniform(noise[:, 1], -0.1001, 0.1001)
     start = (np.round(qpos[:, :2] / 4) * 4) @ [1, 100]
     index = np.unique(start, return_inverse=True)[1], np.unique(goal @ [1, 100], return_inverse=True)[1]
-    assert stats.chi2_contingency(np.histogram2d(*index, bins=(2, 6))[0]).pvalue > 1e-3, (
-        "independent of each other"
-    )
+    assert stats.chi2_contingency(np.histogram2d(*index, bins=(2, 6))[0]).pvalue > 1e-3, "independent of each other"
 
 
 def test_the_ball_starts_within_twenty_centimetres_of_its_cells_centre():

@@ -144,9 +144,7 @@ def test_an_interval_of_a_single_episode_is_unknown():
 def test_a_maze_lists_every_goal_cell():
     env = PointMaze(episode_length=3)
     content = json.loads(json.dumps(evaluate(Evaluator(env, 5), lambda obs, goal, key: goal * 0, KEY)))
-    assert [tuple(goal["goal"]) for goal in content["goals"]] == [
-        tuple(cell) for cell in env.maze.goals.tolist()
-    ]
+    assert [tuple(goal["goal"]) for goal in content["goals"]] == [tuple(cell) for cell in env.maze.goals.tolist()]
     assert sum(goal["n"] for goal in content["goals"]) == 5
     assert content["task"]["maze"] == env.maze.text
     for goal in content["goals"]:

@@ -133,6 +133,4 @@ def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
 def test_goals_in_three_dimensions_are_drawn_from_above(tmp_path, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "disabled")
     env = envs.Humanoid(episode_length=2)
-    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, tmp_path / "film.mp4", agents=2).startswith(
-        "Drawn"
-    )
+    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, tmp_path / "film.mp4", agents=2).startswith("Drawn")

@@ -42,9 +42,7 @@ def test_a_maze_is_seen_as_it_is_written():
     start, goal = np.asarray(env.reset(jr.key(0)).physics.qpos), np.array([[2.0, 2.0]])
     # From row 1, column 1 to row 1, column 2: to the right.
     try:
-        seen = envs.render(
-            env, np.array([[1.0, 1.0], [1.0, 2.0]]) + 0 * start, np.tile(goal, (2, 1)), 120, 120
-        )
+        seen = envs.render(env, np.array([[1.0, 1.0], [1.0, 2.0]]) + 0 * start, np.tile(goal, (2, 1)), 120, 120)
     except envs.NoRenderer:
         return
     moved = np.argwhere(np.abs(seen[0].astype(int) - seen[1]).sum(axis=-1) > 60)

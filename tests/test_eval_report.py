@@ -29,9 +29,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.loads += [
-            value for name, value in attrs if name in ("src", "href", "poster", "srcset", "action")
-        ]
+        self.loads += [value for name, value in attrs if name in ("src", "href", "poster", "srcset", "action")]
         assert not any(name.startswith("on") for name, _ in attrs)
         if tag not in VOID:
             self.open.append(tag)
@@ -143,17 +141,13 @@ def test_nothing_of_a_foreign_run_is_executed(run):
     content["eval/" + attack] = {"mean": attack, "ci_low": attack, "n": attack}
     content["task"]["maze"] = f"11/1{attack}"
     (run / "evaluation.json").write_text(json.dumps(content))
-    (run / "metrics.jsonl").write_text(
-        json.dumps({"env_steps": 1, "eval/success_any": 0.5, attack: attack}) + "\n"
-    )
+    (run / "metrics.jsonl").write_text(json.dumps({"env_steps": 1, "eval/success_any": 0.5, attack: attack}) + "\n")
     text = report(run).read_text()
     assert "<script>alert" not in text and "<img" not in text
     Page(text)
 
 
-@pytest.mark.parametrize(
-    "missing", ["meta.json", "metrics.jsonl", "evaluation.json", "film.mp4", "curve.png"]
-)
+@pytest.mark.parametrize("missing", ["meta.json", "metrics.jsonl", "evaluation.json", "film.mp4", "curve.png"])
 def test_what_is_missing_is_left_out(run, missing):
     (run / missing).unlink()
     Page(report(run).read_text())
@@ -216,9 +210,7 @@ def test_a_damaged_line_is_named(tmp_path):
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path):
-    lines = [
-        {"env_steps": i, "train/critic_loss": value} for i, value in enumerate([1.0, float("nan"), None, 2.0])
-    ]
+    lines = [{"env_steps": i, "train/critic_loss": value} for i, value in enumerate([1.0, float("nan"), None, 2.0])]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
     data = re.search(r'<script type="application/json">(.*?)</script>', report(tmp_path).read_text())

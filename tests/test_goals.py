@@ -101,9 +101,7 @@ def drawn(replay: crl.Replay, discount: float, keys) -> crl.Batch:
 def draws(replay: crl.Replay, discount: float, rounds: int = 1) -> tuple[np.ndarray, ...]:
     """Env and time of the step, env and time of its goal (see `trajectory`), of 4,000 draws a round."""
     batches = [drawn(replay, discount, jr.split(jr.key(seed), 4000)) for seed in range(rounds)]
-    obs, action, goal = (
-        np.concatenate(x) for x in zip(*((b.obs, b.action, b.goal) for b in batches), strict=True)
-    )
+    obs, action, goal = (np.concatenate(x) for x in zip(*((b.obs, b.action, b.goal) for b in batches), strict=True))
     np.testing.assert_array_equal(action[:, 0], -obs[:, 1])
     return tuple(x.astype(int) for x in (*obs.T, *goal.T))
 
@@ -160,9 +158,7 @@ def test_steps_left_of_random_rings():
             np.testing.assert_array_equal(left[:, env], expected)
 
 
-@pytest.mark.parametrize(
-    "name", ["partly full", "exactly full", "wrapped", "wrapped twice", "wrapped to the brim"]
-)
+@pytest.mark.parametrize("name", ["partly full", "exactly full", "wrapped", "wrapped twice", "wrapped to the brim"])
 def test_every_draw_is_a_later_step_of_the_same_episode(name):
     capacity, unrolls = RINGS[name]
     total = sum(unrolls)
@@ -170,9 +166,7 @@ def test_every_draw_is_a_later_step_of_the_same_episode(name):
     env, i, goal_env, j = draws(ring(capacity, EPISODES, unrolls), 0.9)
     np.testing.assert_array_equal(env, goal_env)
     np.testing.assert_array_equal(EPISODES[i, env], EPISODES[j, env])
-    assert (
-        i.min() == oldest and i.max() == total - 2 and j.max() <= total - 1
-    )  # The newest row only as a goal.
+    assert i.min() == oldest and i.max() == total - 2 and j.max() <= total - 1  # The newest row only as a goal.
     ends = EPISODES[i + 1, env] != EPISODES[i, env]
     assert (j[ends] == i[ends]).all() and (j[~ends] > i[~ends]).all()
 
@@ -186,9 +180,7 @@ def chi_square(counts: np.ndarray, expected: np.ndarray) -> tuple[float, int]:
     return float(((counts - expected) ** 2 / expected).sum()), len(expected) - 1
 
 
-@pytest.mark.parametrize(
-    "discount, capacity, unrolls", [(0.9, 40, [40]), (0.99, 40, [10] * 4), (0.9, 16, [5] * 8)]
-)
+@pytest.mark.parametrize("discount, capacity, unrolls", [(0.9, 40, [40]), (0.99, 40, [10] * 4), (0.9, 16, [5] * 8)])
 def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
     # The stored window is the whole ring, so the paper's T x T table of each env is the law of its goals.
     total = sum(unrolls)

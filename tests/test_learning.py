@@ -6,13 +6,14 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import optax
+import pytest
+
 import crl
 import envs
 import evaluation
 import nets
-import numpy as np
-import optax
-import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOM = "11111/1GGG1/1GRG1/1GGG1/11111"
@@ -42,9 +43,7 @@ def test_a_small_network_learns_every_goal_of_an_open_room(tmp_path: Path):
         goals=crl.GeometricGoals(0.9),
     )
     run = crl.Run(tmp_path)
-    crl.train(
-        trainer, env_steps=40_000, eval_every=40_000, evaluate=evaluation.Evaluator(env, episodes=64), run=run
-    )
+    crl.train(trainer, env_steps=40_000, eval_every=40_000, evaluate=evaluation.Evaluator(env, episodes=64), run=run)
     run.close()
     first, *_, last = crl.read_metrics(tmp_path / "metrics.jsonl")
     assert first["eval/success_any"] < 0.5
@@ -74,9 +73,7 @@ def test_the_quickstart_reaches_its_numbers(tmp_path: Path):
 @pytest.mark.timeout(3600)
 def test_the_quickstart_learns_on_mjx(tmp_path: Path):
     launch(tmp_path, 'envs.PointMaze.engine = "mjx"', "crl.train.env_steps = 200_000")
-    first, *_, last = (
-        line for line in crl.read_metrics(tmp_path / "metrics.jsonl") if "eval/success_any" in line
-    )
+    first, *_, last = (line for line in crl.read_metrics(tmp_path / "metrics.jsonl") if "eval/success_any" in line)
     print(first, last)
     assert json.loads((tmp_path / "meta.json").read_text())["engine"] == "mjx"
     assert last["eval/success_any"] >= first["eval/success_any"] + 0.3

@@ -5,15 +5,16 @@ import re
 from functools import partial
 
 import chex
-import crl
-import envs
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import nets
 import numpy as np
 import pytest
+
+import crl
+import envs
+import nets
 
 BATCH, UPDATES = 48, 20
 

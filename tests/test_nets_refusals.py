@@ -54,9 +54,7 @@ def test_depth_out_of_range(value):
 def test_depth_that_is_no_whole_number_of_blocks(depth, layers):
     block = partial(nets.ResidualBlock, layers=layers)
     message = refusal(nets.ResidualMLP, 2, 2, 8, depth, block)
-    assert (
-        message == f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}."
-    )
+    assert message == f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}."
 
 
 @pytest.mark.parametrize("remat", [4, 5, 12, 24])
@@ -77,9 +75,7 @@ def test_block_that_builds_no_block(block):
     if block is nets.Dense:  # Takes (width, key=...) once its other size is bound, but is not a block.
         block = partial(nets.Dense, 8)
     message = refusal(nets.ResidualMLP, 2, 2, 8, block=block)
-    assert message.startswith(
-        "`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got"
-    )
+    assert message.startswith("`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got")
 
 
 @pytest.mark.parametrize("make", [partial(nets.Layer, 2, 2), partial(nets.ResidualMLP, 2, 2, 8)])

@@ -40,7 +40,11 @@ def command(run_dir: Path, **changes: object) -> list[str]:
 def start(run_dir: Path, **changes: object) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
     return subprocess.Popen(
-        command(run_dir, **changes), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command(run_dir, **changes),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

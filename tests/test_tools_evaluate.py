@@ -34,9 +34,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def stored_arrays(run: Path, step: str) -> list[Path]:
     """The files that hold the numbers of a snapshot."""
-    return [
-        path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("d/*") if path.is_file()
-    ]
+    return [path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("d/*") if path.is_file()]
 
 
 def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factory):
@@ -55,13 +53,9 @@ def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factor
     (line,) = (line for line in lines if line["env_steps"] == 240)
     result = json.loads((out / "evaluation.json").read_text())
     named = {name: value for name, value in line.items() if name.startswith("eval/")}
-    assert len(named) == 6 and {name: result[name]["mean"] for name in named} == pytest.approx(
-        named, rel=1e-12
-    )
+    assert len(named) == 6 and {name: result[name]["mean"] for name in named} == pytest.approx(named, rel=1e-12)
     assert all(name in shown for name in named) and "after 240 env steps, 4 episodes" in shown
-    assert all(
-        value.keys() >= {"mean", "ci_low", "ci_high", "n"} for name, value in result.items() if "/" in name
-    )
+    assert all(value.keys() >= {"mean", "ci_low", "ci_high", "n"} for name, value in result.items() if "/" in name)
     assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
 
 
@@ -109,9 +103,7 @@ def test_a_damaged_snapshot_is_never_evaluated(capsys, run, damage):
         (run / "config.gin").write_text(text)
     before = content(run)
     sentence = mistake(capsys, "--run_dir", run)
-    assert (
-        "480" in sentence and ("is of another run" if damage == "foreign" else "does not verify") in sentence
-    )
+    assert "480" in sentence and ("is of another run" if damage == "foreign" else "does not verify") in sentence
     assert content(run) == before
 
 

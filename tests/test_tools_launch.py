@@ -111,9 +111,7 @@ def test_a_module_that_does_not_exist(capsys, tmp_path):
 def test_the_sentence_names_the_line_of_the_binding(capsys, tmp_path):
     file = tmp_path / "a.gin"
     file.write_text(f"import crl\ninclude '{QUICKSTART[1]}'\n\ncrl.Trainer.unroll = 0\n")
-    assert "`unroll` of Trainer must be an integer >= 1; got 0. (a.gin:4)" in mistake(
-        capsys, "--gin", str(file)
-    )
+    assert "`unroll` of Trainer must be an integer >= 1; got 0. (a.gin:4)" in mistake(capsys, "--gin", str(file))
 
 
 def test_dry_run_says_what_it_takes_and_writes_nothing(capsys):
@@ -182,10 +180,7 @@ def test_a_run_leaves_what_tools_rely_on(finished):
 
 def test_a_finished_run_says_so_and_changes_nothing(finished, capsys):
     before = content(finished)
-    assert (
-        exits.guard(launch.main, ["launch.py", *QUICKSTART, *settings(*TINY), "--run_dir", str(finished)])
-        == 0
-    )
+    assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *settings(*TINY), "--run_dir", str(finished)]) == 0
     assert f"This run is finished: {finished / 'report.html'}" in capsys.readouterr().out
     assert content(finished) == before
 

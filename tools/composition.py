@@ -53,9 +53,7 @@ def build(configuration: Configuration, argument: str) -> Any:
         UserError: the argument is not bound, or a constructor refuses its values.
     """
     if Key("", TRAIN, argument) not in configuration.bindings:
-        raise UserError(
-            f"`{TRAIN}.{argument}` is not bound: this is no complete configuration; configs/ has some."
-        )
+        raise UserError(f"`{TRAIN}.{argument}` is not bound: this is no complete configuration; configs/ has some.")
     with building(configuration):
         # gin turns a reference into its object when the value is copied.
         return copy.deepcopy(gin.get_bindings(TRAIN, resolve_references=False)[argument])
@@ -72,9 +70,7 @@ def building(configuration: Configuration) -> Iterator[None]:
         raise UserError("The configuration refers to itself without end.") from e
 
 
-def build_arguments(
-    configuration: Configuration, train: Callable[..., Any], given: tuple[str, ...]
-) -> dict[str, Any]:
+def build_arguments(configuration: Configuration, train: Callable[..., Any], given: tuple[str, ...]) -> dict[str, Any]:
     """Every argument of `crl.train`: what the configuration gives it, else its default.
 
     Args:
@@ -116,8 +112,7 @@ def refuse_unused(configuration: Configuration, used: Configuration) -> None:
     """Raises `UserError` for the first binding that nothing read while everything was built."""
     for key, binding in configuration.bindings.items():
         if not any(
-            (key.selector, key.argument) == (other.selector, other.argument)
-            and _within(other.scope, key.scope)
+            (key.selector, key.argument) == (other.selector, other.argument) and _within(other.scope, key.scope)
             for other in used.bindings
         ):
             raise UserError(f"{binding.where}: `{key}` is bound, but nothing in this configuration uses it.")

@@ -44,9 +44,7 @@ class Configuration:
         lines = [f"# {line}".rstrip() for line in header.splitlines()]
         lines += ["from __gin__ import dynamic_registration", ""]
         lines += [f"import {module}" for module in sorted(self.imports)]
-        lines += (
-            ["", *(f"{name} = {macro.value!r}" for name, macro in self.macros.items())] if self.macros else []
-        )
+        lines += ["", *(f"{name} = {macro.value!r}" for name, macro in self.macros.items())] if self.macros else []
         previous = None
         for key, binding in sorted(self.bindings.items(), key=lambda item: (item[0].selector, item[0].scope)):
             if (key.scope, key.selector) != previous:
@@ -74,15 +72,11 @@ class Configuration:
     def check(self) -> None:
         """Refuses what gin lets pass: unknown scopes, unknown and unused macros, values still required."""
         found = [(item, where) for value, where in self.values() for item in references(value)]
-        scopes = {
-            part for item, _ in found if isinstance(item, Reference) for part in item.scope.split("/")
-        } - {""}
+        scopes = {part for item, _ in found if isinstance(item, Reference) for part in item.scope.split("/")} - {""}
         used = {item.name for item, _ in found if isinstance(item, Macro)}
         for key, binding in self.bindings.items():
             if binding.value == REQUIRED:
-                raise UserError(
-                    f"{binding.where}: `{key}` must be given, for example with --set '{key} = ...'."
-                )
+                raise UserError(f"{binding.where}: `{key}` must be given, for example with --set '{key} = ...'.")
             for part in filter(None, key.scope.split("/")):
                 if part not in scopes:
                     raise UserError(
@@ -91,9 +85,7 @@ class Configuration:
                     )
         for item, where in found:
             if isinstance(item, Macro) and item != REQUIRED and item.name not in self.macros:
-                raise UserError(
-                    f"{where}: the macro `{item}` is not defined{did_you_mean(item.name, self.macros)}"
-                )
+                raise UserError(f"{where}: the macro `{item}` is not defined{did_you_mean(item.name, self.macros)}")
         for name, macro in self.macros.items():
             if name not in used:
                 raise UserError(f"{macro.where}: the macro `{name}` is defined, but nothing uses it.")

@@ -42,11 +42,7 @@ def check(kind: str) -> list[str]:
     try:
         found = jax.devices()
     except (RuntimeError, AssertionError) as e:  # the second where no plugin knows the platform
-        raise UserError(
-            f"JAX cannot start on {asked or 'this machine'} ({sentence(e).rstrip('.')}); {advice}."
-        ) from e
+        raise UserError(f"JAX cannot start on {asked or 'this machine'} ({sentence(e).rstrip('.')}); {advice}.") from e
     if wanted in ("gpu", "tpu") and found[0].platform != wanted:
-        raise UserError(
-            f"A {wanted.upper()} was asked for, but JAX sees only {found[0].platform} devices; {advice}."
-        )
+        raise UserError(f"A {wanted.upper()} was asked for, but JAX sees only {found[0].platform} devices; {advice}.")
     return [f"{device.platform}: {device.device_kind}" for device in found]

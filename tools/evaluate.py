@@ -98,9 +98,7 @@ def _step(directory: Path, asked: int | None) -> int:
     if not steps:
         raise UserError(f"{directory} holds no agent yet: training leaves one at every evaluation.")
     if asked is not None and asked not in steps:
-        raise UserError(
-            f"--step {asked} does not exist in {directory}; there are {', '.join(map(str, steps))}."
-        )
+        raise UserError(f"--step {asked} does not exist in {directory}; there are {', '.join(map(str, steps))}.")
     return steps[-1] if asked is None else asked
 
 

@@ -21,11 +21,7 @@ def sentence(error: BaseException) -> str:
     """The first paragraph of an error's text on one line."""
     text = str(error).strip().split("\n\n")[0]
     # gin appends where it was when the error came; that is a second thought, never the first line.
-    lines = (
-        text.split("\n  In call to configurable")[0]
-        .split("\n  In file")[0]
-        .split("\n  In bindings string")[0]
-    )
+    lines = text.split("\n  In call to configurable")[0].split("\n  In file")[0].split("\n  In bindings string")[0]
     return " ".join(lines.split()) or type(error).__name__
 
 
@@ -44,9 +40,7 @@ def parse_flags(argv: Sequence[str], values: flags.FlagValues, doc: str) -> None
 
 def out_of_space(error: BaseException) -> bool:
     """Whether an error, whoever raised it, says that the disk is full."""
-    return (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in str(
-        error
-    )
+    return (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in str(error)
 
 
 def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:

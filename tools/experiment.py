@@ -11,9 +11,6 @@ from configuration import Configuration
 
 import crl
 import evaluation
-from crl._train import (
-    check_schedule,  # what crl.train checks first; here it must be known before a file is written
-)
 
 _SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds")
 
@@ -42,7 +39,7 @@ class Experiment:
         self.arguments = composition.build_arguments(configuration, crl.train, given=("run",))
         self.trainer: crl.Trainer = self.arguments.pop("trainer")
         with composition.building(configuration):
-            check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
+            crl.check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
             self.plan = crl.plan(self.trainer, self.arguments["env_steps"], self.arguments["eval_every"])
             self.plan.refuse_if_too_large(directory)
         self.used = composition.operative(configuration, crl.train)
@@ -87,9 +84,7 @@ class Record:
 
     def write(self) -> None:
         """Writes `config.gin`, `operative_config.gin` and, once for a run, `meta.json`."""
-        header = (
-            f"{self.meta['command']}\nWritten by tools/launch.py: every file, include and --set put together."
-        )
+        header = f"{self.meta['command']}\nWritten by tools/launch.py: every file, include and --set put together."
         # The configuration first: a directory that holds anything else without it is taken for no run.
         text = self._experiment.configuration.text(header)
         run_directory.write(self._directory / run_directory.CONFIG, text)

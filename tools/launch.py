@@ -24,18 +24,14 @@ if TYPE_CHECKING:  # imported late: it brings JAX, whose settings must be made f
     from experiment import Experiment
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_multi_string(
-    "gin", [], "A gin file; may be given several times, the later wins.", flag_values=FLAGS
-)
+flags.DEFINE_multi_string("gin", [], "A gin file; may be given several times, the later wins.", flag_values=FLAGS)
 flags.DEFINE_multi_string(
     "set",
     [],
     "A binding over those of the files, as 'crl.train.seed = 3'; may be given several times.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string(
-    "run_dir", None, "Where the run goes; by default runs/<gin file>/seed<N>.", flag_values=FLAGS
-)
+flags.DEFINE_string("run_dir", None, "Where the run goes; by default runs/<gin file>/seed<N>.", flag_values=FLAGS)
 flags.DEFINE_boolean("dry_run", False, "Only say what would run and what it would take.", flag_values=FLAGS)
 flags.DEFINE_enum("device", "auto", devices.KINDS, "What to train on.", flag_values=FLAGS)
 flags.DEFINE_boolean(
@@ -53,9 +49,7 @@ def main(argv: Sequence[str]) -> int:
     exits.parse_flags(argv, FLAGS, __doc__ or "")
     files, trusted = FLAGS.gin, FLAGS.trust_config
     if not files:
-        raise UserError(
-            "--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin."
-        )
+        raise UserError("--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin.")
     devices.prepare(FLAGS.device)
     configuration = reading.read(files, FLAGS.set)
     configuration.check()

@@ -63,9 +63,7 @@ def _add_file(configuration: Configuration, path: Path, including: tuple[Path, .
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
-        raise UserError(
-            f"{name} cannot be read: {getattr(e, 'strerror', None) or 'it is not UTF-8 text'}."
-        ) from e
+        raise UserError(f"{name} cannot be read: {getattr(e, 'strerror', None) or 'it is not UTF-8 text'}.") from e
     _add(configuration, parse(text, name), dict(_BUILTIN), path.parent, (*including, path.resolve()))
 
 
@@ -80,14 +78,10 @@ def _add(
         match statement:
             case Feature(name, where):
                 if name != "dynamic_registration":
-                    raise UserError(
-                        f"{where}: __gin__ has no feature `{name}`; there is dynamic_registration."
-                    )
+                    raise UserError(f"{where}: __gin__ has no feature `{name}`; there is dynamic_registration.")
             case Import(module, symbol, target, where):
                 if symbol in _BUILTIN:
-                    raise UserError(
-                        f"{where}: the name `{symbol}` is taken; import {module} under another one."
-                    )
+                    raise UserError(f"{where}: the name `{symbol}` is taken; import {module} under another one.")
                 symbols[symbol] = target
                 configuration.imports.setdefault(module, where)
             case Include(file, where):
@@ -95,9 +89,7 @@ def _add(
             case Use(selector, where):
                 _full(selector, symbols, where)
             case Binding(_, _, "", value, where):
-                configuration.macros[statement.name] = statement._replace(
-                    value=_complete(value, symbols, where)
-                )
+                configuration.macros[statement.name] = statement._replace(value=_complete(value, symbols, where))
             case Binding(scope, selector, argument, value, where):
                 key = Key(scope, _full(selector, symbols, where), argument)
                 configuration.bindings[key] = Binding(*key, _complete(value, symbols, where), where)
@@ -122,9 +114,7 @@ def _set(configuration: Configuration, setting: str) -> None:
         if len(matches) == 1:
             return matches[0]
         ends = {name.rsplit(".", 1)[-1] for name in known}
-        hint = (
-            f"; it may be {' or '.join(matches)}." if matches else did_you_mean(selector, ends | set(symbols))
-        )
+        hint = f"; it may be {' or '.join(matches)}." if matches else did_you_mean(selector, ends | set(symbols))
         raise UserError(f"{where}: this configuration knows no `{selector}`{hint}")
 
     value = replace_references(

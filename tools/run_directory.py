@@ -41,9 +41,7 @@ def stored(directory: Path) -> Configuration | None:
     if directory.exists() and not directory.is_dir():
         raise UserError(f"--run_dir {directory} is a file.")
     if directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir()):
-        raise UserError(
-            f"--run_dir {directory} holds other things and no {CONFIG}, so it is not a run to go on with."
-        )
+        raise UserError(f"--run_dir {directory} holds other things and no {CONFIG}, so it is not a run to go on with.")
     return None
 
 
@@ -63,8 +61,7 @@ def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
     if not trusted:
         trust.check(there)
     shown = "; ".join(
-        f"{name} is {old.get(name, 'not bound')} there and {new.get(name, 'not bound')} here"
-        for name in different[:5]
+        f"{name} is {old.get(name, 'not bound')} there and {new.get(name, 'not bound')} here" for name in different[:5]
     )
     more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
     raise UserError(f"{directory} holds another run: {shown}{more}; choose another --run_dir.")

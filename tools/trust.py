@@ -125,6 +125,5 @@ def _names(configuration: Configuration) -> Iterator[tuple[str, str, str]]:
 
 def _refused(where: str, deed: str) -> UserError:
     return UserError(
-        f"{where}: this stored configuration {deed}, which is no part of a run, so nothing of it is run "
-        f"({_LIFT})."
+        f"{where}: this stored configuration {deed}, which is no part of a run, so nothing of it is run ({_LIFT})."
     )

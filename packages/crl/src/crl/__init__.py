@@ -6,7 +6,7 @@ from ._goals import GeometricGoals
 from ._plan import Plan, plan
 from ._replay import Batch, Replay
 from ._run import Run, read_metrics
-from ._train import Interrupted, NonFinite, evaluation_key, train
+from ._train import Interrupted, NonFinite, check_schedule, evaluation_key, train
 from ._trainer import Trainer, TrainState
 from .contrastive import ContrastiveRL
 from .energies import dot, l2
@@ -28,6 +28,7 @@ __all__ = [
     "Run",
     "TrainState",
     "Trainer",
+    "check_schedule",
     "dot",
     "evaluation_key",
     "infonce",

@@ -4,8 +4,9 @@ import abc
 from typing import Any
 
 import equinox as eqx
-from envs import AbstractEnv
 from jaxtyping import Array, Float, Key
+
+from envs import AbstractEnv
 
 from ._replay import Batch
 

@@ -26,13 +26,16 @@ class Checkpoints:
     """
 
     def __init__(self, directory: Path, keep: int | None = None):
-        """`keep`: how many of the newest steps stay; `None` keeps all. Half-written steps of a killed run go."""
+        """`keep`: how many of the newest steps stay; `None` keeps all."""
         self.directory = directory.resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
-        for leftover in self.directory.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(leftover)
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
         self._manager = ocp.CheckpointManager(self.directory, options=options, item_names=("arrays", "leaves"))
+
+    def remove_leftovers(self) -> None:
+        """Removes the half-written steps of a killed run. Only who writes here may: a save under way looks the same."""
+        for leftover in self.directory.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(leftover)
 
     @property
     def busy(self) -> bool:
@@ -54,7 +57,8 @@ class Checkpoints:
         leaves = {"arrays": leaves, "sha256": _digest_json(leaves)}
         stored = {name: array for name, array in arrays.items() if array.size}
         self._manager.save(
-            step, args=ocp.args.Composite(arrays=ocp.args.StandardSave(stored), leaves=ocp.args.JsonSave(leaves))
+            step,
+            args=ocp.args.Composite(arrays=ocp.args.StandardSave(stored), leaves=ocp.args.JsonSave(leaves)),
         )
         if wait:
             self.wait()
@@ -107,9 +111,9 @@ class Checkpoints:
                 )
         template = {name: _template(leaf) for name, leaf in wanted.items() if _template(leaf).size}
         try:
-            arrays = self._manager.restore(
-                step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(template))
-            )["arrays"]
+            arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(template)))[
+                "arrays"
+            ]
         except Exception as e:
             raise _Damaged(f"its arrays cannot be read ({type(e).__name__})") from e
         for name, array in arrays.items():

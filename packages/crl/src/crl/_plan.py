@@ -12,7 +12,6 @@ import psutil
 from jaxtyping import PyTree
 
 from ._cost import matmul_flops, peak_bytes
-from ._replay import Batch
 from ._trainer import Trainer
 
 
@@ -87,10 +86,11 @@ class Plan:
                 f"`crl.Trainer.capacity`, `crl.Trainer.num_envs` or the depth, or set `nets.ResidualMLP.remat`."
             )
         there = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
+        held = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())  # by a run gone on with
         free = shutil.disk_usage(there).free
-        if self.disk_bytes > free:
+        if self.disk_bytes - held > free:
             raise ValueError(
-                f"This run needs about {_gb(self.disk_bytes)} of disk and {_gb(free)} are free under {there}."
+                f"This run needs about {_gb(self.disk_bytes - held)} of disk and {_gb(free)} are free under {there}."
             )
 
 
@@ -98,18 +98,12 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
     """The plan of a run of `env_steps` that is evaluated every `eval_every` of them."""
     key = jr.key(0)
     state = eqx.filter_eval_shape(trainer.init, key)
-    env = trainer.env
-    batch = Batch(
-        obs=_floats(trainer.batch_size, env.obs_size),
-        action=_floats(trainer.batch_size, env.action_size),
-        goal=_floats(trainer.batch_size, env.goal_size),
-    )
     arrays, static = _split(state.agent)
     update = jax.make_jaxpr(
         lambda arrays, batch, key: eqx.filter(
             trainer.algorithm.update(eqx.combine(arrays, static), batch, key), eqx.is_array
         )
-    )(arrays, batch, key).jaxpr
+    )(arrays, eqx.filter_eval_shape(trainer.blank_batch), key).jaxpr
     collects = math.ceil(env_steps / trainer.steps_per_collect)
     updates = trainer.updates_due(collects * trainer.steps_per_collect)
     agent_bytes = _tree_bytes(state.agent)
@@ -134,10 +128,6 @@ def memory_available() -> int:
         return psutil.virtual_memory().available
     stats = jax.devices()[0].memory_stats() or {}
     return stats.get("bytes_limit", psutil.virtual_memory().available)
-
-
-def _floats(*shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jax.dtypes.canonicalize_dtype(float))
 
 
 def _split(tree: PyTree) -> tuple[PyTree, PyTree]:

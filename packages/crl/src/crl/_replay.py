@@ -6,8 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from envs import Trajectory
 from jaxtyping import Array, Bool, Float, Int, Key
+
+from envs import Trajectory
 
 from ._goals import GeometricGoals
 
@@ -81,9 +82,10 @@ class Replay(eqx.Module):
         """
         age = jnp.arange(len(self.obs), dtype=jnp.int32)
         episode = self.episode[self.row(age)]
-        last: Bool[Array, "capacity env"] = jnp.concatenate(
-            [episode[1:] != episode[:-1], jnp.ones_like(episode[:1], bool)]
-        ) | (age + 1 >= self.fill)[:, None]
+        last: Bool[Array, "capacity env"] = (
+            jnp.concatenate([episode[1:] != episode[:-1], jnp.ones_like(episode[:1], bool)])
+            | (age + 1 >= self.fill)[:, None]
+        )
         # The age of the nearest last step at or after each step.
         end = jax.lax.cummin(jnp.where(last, age[:, None], len(age)), reverse=True)
         return end - age[:, None]
@@ -119,7 +121,11 @@ class Replay(eqx.Module):
             age = jr.randint(pick_age, (), 0, self.fill - 1, jnp.int32)
             ahead = goals(jr.uniform(pick_goal), steps_left[age, env])
             row = self.row(age)
-            return self.obs[row, env], self.action[row, env], achieved_goal(self.obs[self.row(age + ahead), env])
+            return (
+                self.obs[row, env],
+                self.action[row, env],
+                achieved_goal(self.obs[self.row(age + ahead), env]),
+            )
 
         obs, action, goal = jax.vmap(draw)(jnp.arange(batch, dtype=jnp.int32), keys)
         return Batch(obs, action, goal)

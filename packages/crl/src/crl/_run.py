@@ -29,6 +29,8 @@ class Run:
         self.logged = -1
         self._resume = Checkpoints(resume_directory(self.directory), keep=2)
         self._snapshots = Checkpoints(snapshots_directory(self.directory))
+        for checkpoints in (self._resume, self._snapshots):
+            checkpoints.remove_leftovers()
         self._board: SummaryWriter | None = None
         self._started = time.monotonic()
 

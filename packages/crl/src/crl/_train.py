@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import psutil
-from envs import Policy
 from jaxtyping import Array, Int, Key
+
+from envs import Policy
 
 from ._progress import Display
 from ._run import Run, to_devices
@@ -114,9 +115,7 @@ def train(
                 saved_at = time.monotonic()
 
 
-def check_schedule(
-    env_steps: int, eval_every: int, seed: int, checkpoint_minutes: float, call_seconds: float
-) -> None:
+def check_schedule(env_steps: int, eval_every: int, seed: int, checkpoint_minutes: float, call_seconds: float) -> None:
     """Raises `ValueError` for numbers `train` cannot work with."""
     for name, value in (("env_steps", env_steps), ("eval_every", eval_every), ("seed", seed)):
         least = 0 if name == "seed" else 1

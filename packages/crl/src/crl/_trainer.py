@@ -8,10 +8,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from envs import AbstractEnv, Episodes, EpisodeState, rollout
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Int, Key, PyTree
+
+from envs import AbstractEnv, Episodes, EpisodeState, rollout
 
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
 from ._goals import GeometricGoals
@@ -116,9 +117,7 @@ class Trainer(eqx.Module):
             raise ValueError("`prefill` of Trainer must be at least 2 where `unroll` is 1: a goal lies a step ahead.")
         for name in ("num_envs", "batch_size"):
             if sizes[name] % devices:
-                raise ValueError(
-                    f"`{name}` of Trainer must be a multiple of `devices` {devices}; got {sizes[name]}."
-                )
+                raise ValueError(f"`{name}` of Trainer must be a multiple of `devices` {devices}; got {sizes[name]}.")
         if num_envs * batch_size >= 2**31:
             raise ValueError(
                 f"`num_envs` x `batch_size` of Trainer must stay below 2^31; got {num_envs} x {batch_size}."
@@ -138,16 +137,16 @@ class Trainer(eqx.Module):
         collects = env_steps // self.steps_per_collect
         return self.updates * max(0, collects - -(-self.prefill // self.unroll) + 1)
 
+    def blank_batch(self) -> Batch:
+        """A batch of zeros in the sizes of the task."""
+        env = self.env
+        return Batch(*(jnp.zeros((self.batch_size, size)) for size in (env.obs_size, env.action_size, env.goal_size)))
+
     def init(self, key: Key[Array, ""]) -> TrainState:
         """A fresh agent, fresh environments and an empty replay."""
         run, agent_key, env_key = jr.split(key, 3)
         agent = self.algorithm.init(self.env, agent_key)
-        batch = Batch(
-            obs=jnp.zeros((self.batch_size, self.env.obs_size)),
-            action=jnp.zeros((self.batch_size, self.env.action_size)),
-            goal=jnp.zeros((self.batch_size, self.env.goal_size)),
-        )
-        metrics = eqx.filter_eval_shape(self.algorithm.update, agent, batch, key)[1]
+        metrics = eqx.filter_eval_shape(self.algorithm.update, agent, self.blank_batch(), key)[1]
         names = [*metrics, "train/unstable", "updates"]
         return TrainState(
             agent=agent,
@@ -163,9 +162,7 @@ class Trainer(eqx.Module):
         """Where the arrays of a state lie: environments and replay over `data`, the rest on every device."""
         mesh = data_mesh(self.devices)
         specs = jax.tree.map(lambda _: P(), state)
-        specs = eqx.tree_at(
-            lambda s: (s.env, s.replay), specs, (shard_envs(state.env, 0), shard_envs(state.replay, 1))
-        )
+        specs = eqx.tree_at(lambda s: (s.env, s.replay), specs, (shard_envs(state.env, 0), shard_envs(state.replay, 1)))
         return jax.tree.map(partial(NamedSharding, mesh), specs)
 
     def collect(self, state: TrainState) -> TrainState:
@@ -190,9 +187,7 @@ class Trainer(eqx.Module):
         )(agent, state.env, state.replay, keys)
         totals = jax.tree.map(jnp.zeros_like, state.totals)
         totals["train/unstable"] = jnp.sum(unstable).astype(totals["train/unstable"].dtype)
-        return replace(
-            state, env=env, replay=replay, totals=totals, env_steps=state.env_steps + self.steps_per_collect
-        )
+        return replace(state, env=env, replay=replay, totals=totals, env_steps=state.env_steps + self.steps_per_collect)
 
     def learn(self, state: TrainState, updates: Int[Array, ""]) -> TrainState:
         """Updates the agent `updates` times on batches drawn one by one from the replay.
@@ -228,13 +223,15 @@ class Trainer(eqx.Module):
             Replay.steps_left, mesh=mesh, in_specs=(spec,), out_specs=P(None, "data"), check_vma=False
         )(replay)
 
-        def share(
-            replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " batch"]
-        ) -> Batch:
+        def share(replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " batch"]) -> Batch:
             return replay.sample(self.goals, self.env.achieved_goal, keys, left, self.devices)
 
         draw = jax.shard_map(
-            share, mesh=mesh, in_specs=(spec, P(None, "data"), P("data")), out_specs=P("data"), check_vma=False
+            share,
+            mesh=mesh,
+            in_specs=(spec, P(None, "data"), P("data")),
+            out_specs=P("data"),
+            check_vma=False,
         )
         slots = jnp.arange(self.batch_size, dtype=jnp.int32)
         return lambda key: draw(replay, left, jax.vmap(partial(jr.fold_in, key))(slots))

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from envs import AbstractEnv
 from jaxtyping import Array, Float, Key
+
+from envs import AbstractEnv
 
 from ._actor import TanhGaussian
 from ._algorithm import AbstractAlgorithm, Agent, Metrics

@@ -42,9 +42,7 @@ class AbstractEnv(eqx.Module):
     action_size: eqx.AbstractVar[int]
 
     @abc.abstractmethod
-    def start(
-        self, key: PRNGKeyArray
-    ) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, " goal"]]:
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, " goal"]]:
         """Draws `qpos`, `qvel` and the goal of a new episode."""
 
     @abc.abstractmethod

@@ -8,9 +8,7 @@ from envs._physics import AbstractEngine
 ENGINES = ("auto", "native", "mjx")
 
 
-def engine(
-    model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (), name: str = "auto"
-) -> AbstractEngine:
+def engine(model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (), name: str = "auto") -> AbstractEngine:
     """Builds the engine that advances `model`.
 
     **Arguments**

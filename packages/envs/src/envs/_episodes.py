@@ -35,9 +35,7 @@ class Episodes(eqx.Module):
         zeros = jnp.zeros(keys.shape, jnp.int32)
         return EpisodeState(jax.vmap(self.env.reset)(keys), zeros, zeros, jnp.zeros(keys.shape, bool))
 
-    def step(
-        self, state: EpisodeState, action: Float[Array, "env action"], keys: Key[Array, " env"]
-    ) -> EpisodeState:
+    def step(self, state: EpisodeState, action: Float[Array, "env action"], keys: Key[Array, " env"]) -> EpisodeState:
         """One step of all rows; rows whose episode is over start a new one with their key instead.
 
         One call of the engine serves both kinds of row: it steps the live ones and only evaluates the new

@@ -3,9 +3,7 @@
 AFTER_FORCES = frozenset({"qfrc_actuator"})
 """Fields of the last substep's forces. They are zero in a state that no step led to."""
 
-_OF_STATE = frozenset(
-    {"xpos", "xquat", "xmat", "xipos", "site_xpos", "geom_xpos", "subtree_com", "cinert", "cvel"}
-)
+_OF_STATE = frozenset({"xpos", "xquat", "xmat", "xipos", "site_xpos", "geom_xpos", "subtree_com", "cinert", "cvel"})
 """Functions of positions and velocities, current at the state reached (MuJoCo's stage mjSTAGE_VEL)."""
 
 
@@ -14,6 +12,4 @@ def check_fields(fields: tuple[str, ...]) -> None:
     known = AFTER_FORCES | _OF_STATE
     for name in fields:
         if name not in known:
-            raise ValueError(
-                f"Field {name!r} is not among those an engine computes: {', '.join(sorted(known))}."
-            )
+            raise ValueError(f"Field {name!r} is not among those an engine computes: {', '.join(sorted(known))}.")

@@ -45,11 +45,7 @@ class Maze:
         """
         if not isinstance(text, str):
             raise ValueError(f"A maze must be text or the name of a layout, not {text!r}.")
-        if (
-            isinstance(cell_size, bool)
-            or not isinstance(cell_size, int | float)
-            or not 0 < cell_size < np.inf
-        ):
+        if isinstance(cell_size, bool) or not isinstance(cell_size, int | float) or not 0 < cell_size < np.inf:
             raise ValueError(f"The cell size must be a positive number of metres, not {cell_size!r}.")
         rows = _rows(text)
         _check(rows, goals)
@@ -103,9 +99,7 @@ def _rows(text: str) -> list[str]:
         return LAYOUTS[text].split("/")
     rows = [row.strip() for row in text.replace("/", "\n").splitlines() if row.strip()]
     if len(rows) < 2:  # text has rows, a name has none
-        raise ValueError(
-            f"Maze {text!r} is neither text with rows nor one of the layouts {', '.join(LAYOUTS)}."
-        )
+        raise ValueError(f"Maze {text!r} is neither text with rows nor one of the layouts {', '.join(LAYOUTS)}.")
     return rows
 
 
@@ -116,9 +110,7 @@ def _check(rows: list[str], goals: str) -> None:
     known = _CELLS + goals
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
-            raise ValueError(
-                f"Maze {shown} is ragged: row {i} has {len(row)} cells, row 0 has {len(rows[0])}."
-            )
+            raise ValueError(f"Maze {shown} is ragged: row {i} has {len(row)} cells, row 0 has {len(rows[0])}.")
         for j, letter in enumerate(row):
             if letter not in known:
                 raise ValueError(
@@ -131,9 +123,5 @@ def _check(rows: list[str], goals: str) -> None:
         raise ValueError(f"Maze {shown} has no start: mark at least one cell with R.")
     for letter in goals:
         if letter not in "".join(rows):
-            what = (
-                "no goal: mark at least one cell with G"
-                if goals == "G"
-                else f"no cell of goal letter {letter!r}"
-            )
+            what = "no goal: mark at least one cell with G" if goals == "G" else f"no cell of goal letter {letter!r}"
             raise ValueError(f"Maze {shown} has {what}.")

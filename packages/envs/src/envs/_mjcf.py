@@ -59,9 +59,7 @@ def cap_contacts(spec: mujoco.MjSpec) -> None:
     The numbers must be the model's first: MJX 3.17 misreads them when others come before.
     """
     for numeric in list(spec.numerics):
-        raise ValueError(
-            f"The numeric {numeric.name!r} would stand before the contact caps and corrupt them in MJX."
-        )
+        raise ValueError(f"The numeric {numeric.name!r} would stand before the contact caps and corrupt them in MJX.")
     spec.add_numeric(name="max_contact_points", size=1, data=[12])
     spec.add_numeric(name="max_geom_pairs", size=1, data=[8])
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import mujoco
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 from mujoco import mjx
 
 from envs._fields import AFTER_FORCES, check_fields
@@ -72,18 +72,22 @@ class MJXEngine(AbstractEngine):
 
     def _step(self, physics: Physics, ctrl: Float[Array, " nu"]) -> tuple[Physics, Fields]:
         """The state after a control step and the fields of its last substep's forces."""
-        model = self._compiled.mjx_model
-        data = self._data(physics).replace(ctrl=ctrl)
-        with _lenient():
-            data = jax.lax.fori_loop(0, self._frame_skip, lambda _, data: mjx.step(model, data), data)
-        forces = {name: _field(data, name) for name in self._fields if name in AFTER_FORCES}
-        return Physics(data.qpos, data.qvel, data.qacc_warmstart), forces
+
+        def substep(_: Int[Array, ""], carry: tuple[Physics, Fields]) -> tuple[Physics, Fields]:
+            # Only what the next substep needs is carried; MJX does not keep the types of all of its `Data`.
+            with _lenient():
+                data = mjx.step(self._compiled.mjx_model, self._data(carry[0]).replace(ctrl=ctrl))
+            return Physics(data.qpos, data.qvel, data.qacc_warmstart), self._forces(data)
+
+        return jax.lax.fori_loop(0, self._frame_skip, substep, self._rest(physics, ctrl))
 
     def _rest(self, physics: Physics, ctrl: Float[Array, " nu"]) -> tuple[Physics, Fields]:
         """The same state, in which no force has acted."""
         del ctrl
-        forces = {name: _field(self._data(physics), name) for name in self._fields if name in AFTER_FORCES}
-        return physics, jax.tree.map(jnp.zeros_like, forces)
+        return physics, jax.tree.map(jnp.zeros_like, self._forces(self._data(physics)))
+
+    def _forces(self, data: mjx.Data) -> Fields:
+        return {name: _field(data, name) for name in self._fields if name in AFTER_FORCES}
 
     def _of_state(self, physics: Physics) -> Fields:
         """The other fields, computed anew: a step leaves those of the state before its last substep."""
@@ -96,9 +100,7 @@ class MJXEngine(AbstractEngine):
         return {name: _field(data, name) for name in names}
 
     def _data(self, physics: Physics) -> mjx.Data:
-        return self._compiled.blank.replace(
-            qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.qacc_warmstart
-        )
+        return self._compiled.blank.replace(qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.qacc_warmstart)
 
 
 def _field(data: mjx.Data, name: str) -> Any:

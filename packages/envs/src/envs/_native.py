@@ -62,21 +62,21 @@ class _Simulations:
             )
 
     def _advance(self, batch: mujoco.batch.Batch, rows: list[np.ndarray], fresh: np.ndarray):
-        """Steps the live rows, evaluates the others; returns state, fields (views of the batch) and `unstable`."""
+        """Steps the live rows, evaluates the others; returns views of state and fields, and `unstable`."""
         qpos, qvel, warmstart, ctrl = rows
         warmstart = np.where(fresh[:, None], 0.0, warmstart)
         before = (qpos, qvel, warmstart)
         now = tuple(batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart"))
-        for rows, values in zip(now, before, strict=True):
-            rows[:] = values
+        for array, values in zip(now, before, strict=True):
+            array[:] = values
         batch.bind("ctrl")[:] = ctrl
         # A row that is bad already is not stepped: MuJoCo could only say so once more, on the console.
         live = ~fresh & ~_bad(*before)
         _run(batch.step, np.flatnonzero(live), nstep=self.frame_skip, stage=_VEL)
         unstable = ~fresh & (~live | _bad(*now) | (batch.status != 0))
         still = np.flatnonzero(fresh | unstable)
-        for rows, values in zip(now, before, strict=True):
-            rows[still] = values[still]
+        for array, values in zip(now, before, strict=True):
+            array[still] = values[still]
         _run(batch.forward, still, stage=_VEL)
         fields = {}
         for name in self.fields:

@@ -158,9 +158,7 @@ def _repaint(model: mujoco.MjModel, texture: int) -> None:
     pixels[:, :3] = dark + share[:, None] * (light - dark)
 
 
-def _aim(
-    camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np.ndarray, aspect: float
-) -> None:
+def _aim(camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np.ndarray, aspect: float) -> None:
     """Points the camera at the maze, or at the agent and its goal."""
     half = np.tan(np.radians(_FIELD_OF_VIEW / 2))
     if env.maze is not None:

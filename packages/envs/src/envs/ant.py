@@ -60,9 +60,7 @@ class Ant(AbstractAnt):
     """Distance of the goals from the origin, m."""
     _pose: "Pose" = eqx.field(static=True)
 
-    def __init__(
-        self, engine: str = "auto", episode_length: int = 1000, threshold: float = 0.5, radius: float = 10.0
-    ):
+    def __init__(self, engine: str = "auto", episode_length: int = 1000, threshold: float = 0.5, radius: float = 10.0):
         """**Arguments**
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.

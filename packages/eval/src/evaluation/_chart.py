@@ -53,8 +53,7 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
         "percent": percent,
         "range": [left, right],
         "lines": [
-            [line.label, line.series.steps.round().tolist(), list(map(_short, line.series.values))]
-            for line in lines
+            [line.label, line.series.steps.round().tolist(), list(map(_short, line.series.values))] for line in lines
         ],
     }
     data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element

@@ -18,9 +18,7 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
     """
     rows = maze.split("/")
     columns = max(map(len, rows))
-    walls = "".join(
-        f"M{j} {i}h1v1h-1z" for i, row in enumerate(rows) for j, letter in enumerate(row) if letter == "1"
-    )
+    walls = "".join(f"M{j} {i}h1v1h-1z" for i, row in enumerate(rows) for j, letter in enumerate(row) if letter == "1")
     starts = "".join(
         f'<circle class="start" cx="{j + 0.5}" cy="{i + 0.5}" r="0.14"/>'
         f'<text class="note" x="{j + 0.5}" y="{i + 0.86}">start</text>'

@@ -39,8 +39,7 @@ class Mosaic:
         rows = math.ceil(agents / columns)
         cell = (height + 2 * BORDER + STRIP + GAP, width + 2 * BORDER + GAP)
         self._corners = [
-            (HEADER + BORDER + cell[0] * (i // columns), GAP + BORDER + cell[1] * (i % columns))
-            for i in range(agents)
+            (HEADER + BORDER + cell[0] * (i // columns), GAP + BORDER + cell[1] * (i % columns)) for i in range(agents)
         ]
         # H.264 with shared colour samples needs even sides.
         self.shape = (_even(HEADER + rows * cell[0]), _even(columns * cell[1] + GAP))
@@ -59,9 +58,7 @@ class Mosaic:
         height, width = self.size
         canvas = self._canvas
         for (top, left), picture, status in zip(self._corners, pictures, statuses, strict=True):
-            canvas[top - BORDER : top + height + BORDER, left - BORDER : left + width + BORDER] = _light(
-                status
-            )
+            canvas[top - BORDER : top + height + BORDER, left - BORDER : left + width + BORDER] = _light(status)
             canvas[top : top + height, left : left + width] = picture
             # The strip's bar fills from the left with the film: where it is lit, the agent was at its goal.
             bar = slice(top + height + BORDER + 5, top + height + BORDER + 9)

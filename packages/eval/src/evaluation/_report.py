@@ -187,9 +187,7 @@ def _map_section(evaluation: dict[str, Any]) -> str:
 
 
 def _learning(series: dict[str, Series]) -> str:
-    charts = [
-        chart(label, [Line(series[name], label, "--blue")]) for name, label in LEARNING if name in series
-    ]
+    charts = [chart(label, [Line(series[name], label, "--blue")]) for name, label in LEARNING if name in series]
     if not charts:
         return ""
     heading = "<h2>How it learned <small>by environment steps</small></h2>"
@@ -198,8 +196,7 @@ def _learning(series: dict[str, Series]) -> str:
 
 def _origin(meta: dict[str, Any], found: dict[str, Path]) -> str:
     parts = [facts(meta)] + [
-        f"<details><summary>{label} <code>{name}</code></summary>"
-        f"<pre>{gin(found[name].read_text())}</pre></details>"
+        f"<details><summary>{label} <code>{name}</code></summary><pre>{gin(found[name].read_text())}</pre></details>"
         for name, label in (
             ("config.gin", "Configuration as given"),
             ("operative_config.gin", "Every value used"),

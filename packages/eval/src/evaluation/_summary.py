@@ -33,9 +33,7 @@ def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""]) -> dict[
         "maze": None if env.maze is None else env.maze.text,
         "cell_size": None if env.maze is None else float(env.maze.cell_size),
     }
-    content["interval"] = (
-        f"{LEVEL:.0%}: Wilson's for shares of episodes, else a percentile bootstrap of episodes"
-    )
+    content["interval"] = f"{LEVEL:.0%}: Wilson's for shares of episodes, else a percentile bootstrap of episodes"
     return content
 
 

@@ -84,9 +84,7 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
 
 def facts(meta: dict[str, Any]) -> str:
     """What `meta.json` says, known keys first and in words; keys that are not known are shown as they are."""
-    shown = [key for key in _FACTS if key in meta] + [
-        key for key in meta if key not in {*_FACTS, *_ELSEWHERE}
-    ]
+    shown = [key for key in _FACTS if key in meta] + [key for key in meta if key not in {*_FACTS, *_ELSEWHERE}]
     rows = "".join(
         f"<div><dt>{escape(_FACTS.get(key, key.replace('_', ' ')))}</dt><dd>{_value(meta[key])}</dd></div>"
         for key in shown
@@ -117,9 +115,7 @@ def _value(value: Any) -> str:
         return ", ".join(map(_value, value))
     if isinstance(value, str) and re.match("[0-9a-f]{40}", value):
         return f"<code>{escape(value)}</code>"
-    if isinstance(value, str) and (
-        time := re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+\+00:00", value)
-    ):
+    if isinstance(value, str) and (time := re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):[\d.]+\+00:00", value)):
         return f"{time[1]} {time[2]} UTC"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if abs(value) >= 10_000 else str(value)

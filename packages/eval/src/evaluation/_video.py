@@ -60,9 +60,7 @@ def film(
             renderer = stack.enter_context(envs.Renderer(env, size[1], size[0]))
             pictures, how, note = _rendered(renderer, take), "Rendered by MuJoCo.", ""
         except envs.NoRenderer as reason:
-            pictures = drawings(
-                take.position, take.goal[0, :, :2], take.at_goal, env.maze, env.threshold, size
-            )
+            pictures = drawings(take.position, take.goal[0, :, :2], take.at_goal, env.maze, env.threshold, size)
             how, note = f"Drawn in 2-D from the states. {reason}", ", 2-D drawing from the states"
         title = title or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(env).__name__).capitalize()
         mosaic = Mosaic(title, f"{speed:.3g}x speed{note}", size, agents, len(shown))
@@ -88,9 +86,7 @@ def _statuses(take: Take, frame: int) -> list[Status]:
     return [Status(bool(at_goal), bool(fallen), float(distance)) for at_goal, fallen, distance in rows]
 
 
-def _encode(
-    frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int], path: Path
-) -> None:
+def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int], path: Path) -> None:
     """Writes the film beside its place and moves it there, so that a stopped run leaves no half of one.
 
     ffmpeg is started here and not by imageio-ffmpeg, which runs Python between fork and exec: JAX's threads

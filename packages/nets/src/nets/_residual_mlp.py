@@ -64,9 +64,7 @@ class ResidualMLP(eqx.Module):
         stem_key, blocks_key, head_key = jr.split(key, 3)
         layers = layers_of(block, width, key)
         if depth % layers:
-            raise ValueError(
-                f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}."
-            )
+            raise ValueError(f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}.")
         self.stem = Layer(in_size, width, activation, key=stem_key)
         self.blocks = Stacked(partial(block, width), depth // layers, remat, key=blocks_key)
         self.head = Dense(width, out_size, key=head_key)
