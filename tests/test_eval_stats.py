@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation import bootstrap, iqm, proportion
+from evaluation import bootstrap, difference, iqm, proportion
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,14 @@ def test_wilson_covers_the_truth_as_often_as_it_says(share):
     covered = [low <= share <= high for _, low, high in (proportion(np.arange(128) < k) for k in counts)]
     coverage = stats.binom.pmf(counts, 128, share) @ np.array(covered)
     assert 0.92 < coverage < 0.99
+
+
+def test_difference_covers_the_true_difference_about_95_times_in_100():
+    rng = np.random.default_rng(3)
+    covered = 0
+    for trial in range(400):
+        ours, theirs = rng.normal(2.0, 1.0, 30), rng.normal(1.5, 2.0, 40)
+        estimate = difference(ours.tolist(), theirs.tolist(), seed=trial, resamples=1_000)
+        assert estimate.value == pytest.approx(ours.mean() - theirs.mean())
+        covered += estimate.low <= 0.5 <= estimate.high
+    assert 360 <= covered <= 395  # 380 expected; the percentile bootstrap of small samples covers a little less

@@ -149,5 +149,5 @@ def _tree_bytes(tree: PyTree) -> int:
     return sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)
 
 
-def _gb(size: float) -> str:
+def _gb(size: int) -> str:
     return f"{size / 1e9:,.2f} GB"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evaluation._report import report as report
     from evaluation._stats import Estimate as Estimate
     from evaluation._stats import bootstrap as bootstrap
+    from evaluation._stats import difference as difference
     from evaluation._stats import iqm as iqm
     from evaluation._stats import proportion as proportion
     from evaluation._summary import evaluate as evaluate
@@ -24,6 +25,7 @@ _LATER = {
     "Estimate": "evaluation._stats",
     "bootstrap": "evaluation._stats",
     "curve": "evaluation._curve",
+    "difference": "evaluation._stats",
     "evaluate": "evaluation._summary",
     "film": "evaluation._video",
     "iqm": "evaluation._stats",
@@ -37,6 +39,7 @@ __all__ = [
     "Evaluator",
     "bootstrap",
     "curve",
+    "difference",
     "evaluate",
     "film",
     "iqm",

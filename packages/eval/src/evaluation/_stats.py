@@ -1,6 +1,6 @@
 """How sure a number is: intervals for means, shares and interquartile means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,20 @@ def bootstrap(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Estimate(value, float(interval.low), float(interval.high))
+
+
+def difference(ours: Sequence[float], theirs: Sequence[float], seed: int = 0, resamples: int = 10_000) -> Estimate:
+    """Mean of `ours` minus mean of `theirs`, two independent samples, with a percentile bootstrap interval.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    if not len(ours) or not len(theirs):
+        raise ValueError("difference was given no values on one side; an interval needs at least one on each.")
+    rng = np.random.default_rng(seed)
+    means = [rng.choice(np.asarray(side, float), (resamples, len(side))).mean(axis=1) for side in (ours, theirs)]
+    low, high = np.quantile(means[0] - means[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(np.mean(ours) - np.mean(theirs)), float(low), float(high))
 
 
 def proportion(flags: Bool[np.ndarray, " n"]) -> Estimate:

@@ -1,0 +1,96 @@
+"""Depth costs time and memory, not compilation: the paper's deepest agent learns on a CPU."""
+
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import crl
+import envs
+import equinox as eqx
+import jax
+import jax.random as jr
+import nets
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def trainer(depth: int, width: int = 8, batch_size: int = 16) -> crl.Trainer:
+    network = partial(nets.ResidualMLP, width=width, depth=depth, remat=1)
+    algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
+    return crl.Trainer(envs.PointMaze(), algorithm, num_envs=4, batch_size=batch_size, capacity=100, prefill=50)
+
+
+def lower(of: crl.Trainer):
+    """One whole update, traced and lowered for its shapes."""
+    agent = eqx.filter_eval_shape(of.init, jr.key(0)).agent
+    arrays, static = eqx.partition(agent, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+
+    def update(arrays, batch, key):
+        return eqx.filter(of.algorithm.update(eqx.combine(arrays, static), batch, key), eqx.is_array)
+
+    return jax.jit(update).lower(arrays, eqx.filter_eval_shape(of.blank_batch), jr.key(0))
+
+
+def test_the_program_of_an_update_does_not_grow_with_depth():
+    lines = [len(lower(trainer(depth)).as_text().splitlines()) for depth in (8, 1024)]
+    assert lines[1] <= 1.05 * lines[0]
+
+
+def test_the_plan_counts_what_depth_costs():
+    shallow, deep = (crl.plan(trainer(depth), 1_000, 1_000) for depth in (8, 1024))
+    assert sum(deep.parameters.values()) > 50 * sum(shallow.parameters.values())
+    # Each of actor, phi and psi has depth x (forward + backward), phi runs once more for the actor.
+    per_layer = 2 * 8 * 8 * 16  # one product of [16, 8] and [8, 8]
+    added = (deep.flops_per_update - shallow.flops_per_update) / ((1024 - 8) * per_layer)
+    assert 11 <= added <= 18  # 3 x 3 + 2 without recomputation, one forward more for each of four passes with it
+
+
+def test_a_run_that_cannot_fit_is_refused(tmp_path: Path):
+    plan = crl.plan(
+        crl.Trainer(envs.Humanoid(), trainer(8).algorithm, num_envs=4096, capacity=10_000_000), 1_000, 1_000
+    )
+    with pytest.raises(ValueError, match=r"needs about [\d,.]+ GB of memory and [\d,.]+ GB are free"):
+        plan.refuse_if_too_large(tmp_path)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1800)
+def test_an_update_of_1024_layers_compiles_about_as_fast_as_one_of_4():
+    seconds: dict[int, list[float]] = {4: [], 8: [], 1024: []}
+    for _ in range(5):
+        for depth, measured in seconds.items():
+            began = time.process_time()
+            lower(trainer(depth, width=256, batch_size=512)).compile()
+            measured.append(time.process_time() - began)
+            jax.clear_caches()
+    medians = {depth: statistics.median(measured) for depth, measured in seconds.items()}
+    print("CPU seconds to trace and compile one update, by depth:", medians)
+    assert medians[1024] <= 1.5 * medians[4]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_humanoid_1024_performs_real_updates(tmp_path: Path):
+    """Widths, depths and batch as they stand; environments, replay and steps reduced."""
+    settings = {
+        "crl.Trainer.num_envs": 16,
+        "crl.Trainer.capacity": 200,
+        "crl.Trainer.prefill": 62,
+        "crl.Trainer.updates": 3,
+        "crl.train.env_steps": 992,
+        "evaluation.Evaluator.episodes": 1,
+    }
+    sets = [f"--set={name} = {value}" for name, value in settings.items()]
+    config = str(ROOT / "configs/humanoid_1024.gin")
+    launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(tmp_path)]
+    subprocess.run([*launch, *sets], check=True)
+    last = crl.read_metrics(tmp_path / "metrics.jsonl")[-1]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+    print(json.dumps(last, indent=1), f"peak memory {peak:.1f} GB")
+    assert last["updates"] == 3

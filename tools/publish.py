@@ -1,0 +1,69 @@
+"""Copies what a finished run showed into results/: small files that say what was measured and by which command.
+
+python tools/publish.py --run_dir runs/ant_u_maze/seed0 --out results/ant_u_maze
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import exits
+import run_directory
+from absl import flags
+from exits import UserError
+
+_COPIED = ("evaluation.json", "curve.png", "config.gin")
+_ENDS = 5  # evaluations at each end of the curve that are compared
+
+FLAGS = flags.FlagValues()
+flags.DEFINE_string("run_dir", None, "The run; it must be finished.", flag_values=FLAGS)
+flags.DEFINE_string("out", None, "Where the results go, such as results/ant_u_maze.", flag_values=FLAGS)
+flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the tool; returns its exit status."""
+    FLAGS.unparse_flags()
+    exits.parse_flags(argv, FLAGS, __doc__ or "")
+    if FLAGS.run_dir is None or FLAGS.out is None:
+        raise UserError("--run_dir and --out must be given: which run, and where its results go?")
+    run_dir, out = Path(FLAGS.run_dir), Path(FLAGS.out)
+    missing = [name for name in (*_COPIED, "metrics.jsonl", "meta.json") if not (run_dir / name).is_file()]
+    if missing:
+        raise UserError(f"--run_dir {run_dir} is no finished run: it lacks {', '.join(missing)}.")
+    summary = _summary(run_dir)
+    out.mkdir(parents=True, exist_ok=True)
+    for name in _COPIED:
+        shutil.copyfile(run_dir / name, out / name)
+    run_directory.write_json(out / "summary.json", summary)
+    print(json.dumps(summary["rise"], indent=2), out, sep="\n")
+    return exits.SUCCESS
+
+
+def _summary(run_dir: Path) -> dict[str, Any]:
+    import crl
+    import evaluation
+
+    meta = json.loads((run_dir / "meta.json").read_text())
+    lines = [line for line in crl.read_metrics(run_dir / "metrics.jsonl") if "eval/time_at_goal" in line]
+    kept = ("env_steps", "updates", "seconds")
+    curve = [{name: line[name] for name in line if name in kept or name.startswith("eval/")} for line in lines]
+    times = [float(line["eval/time_at_goal"]) for line in lines]
+    rise = evaluation.difference(times[-_ENDS:], times[:_ENDS])
+    return {
+        "run": meta,
+        "rise": {
+            "what": f"eval/time_at_goal, mean of the last {_ENDS} evaluations minus mean of the first {_ENDS}",
+            "mean": rise.value,
+            "ci_low": rise.low,
+            "ci_high": rise.high,
+        },
+        "curve": curve,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(exits.guard(main, sys.argv))
