@@ -9,13 +9,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-import crl
-import envs
 import equinox as eqx
 import jax
 import jax.random as jr
-import nets
 import pytest
+
+import crl
+import envs
+import nets
 
 ROOT = Path(__file__).parent.parent
 

@@ -39,6 +39,7 @@ def command(run_dir: Path, **changes: object) -> list[str]:
 
 def start(run_dir: Path, **changes: object) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(cache(run_dir))
     return subprocess.Popen(
         command(run_dir, **changes),
         env=environment,
@@ -46,6 +47,10 @@ def start(run_dir: Path, **changes: object) -> subprocess.Popen:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def cache(run_dir: Path) -> Path:
+    return run_dir.parent / "compiled"
 
 
 def finish(run_dir: Path, **changes: object) -> str:
@@ -92,6 +97,8 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     finish(broken)
     assert final_bits(broken) == final_bits(whole)
     assert metrics(broken) == metrics(whole)
+    # Every start found the learner compiled: one that had not would have added its program to the cache.
+    assert len(list(cache(whole).glob("jit_learn-*-cache"))) == 1
 
 
 def crl_lines(run_dir: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """What a program costs, read off its jaxpr: no compilation, so a run can be refused before it starts one."""
 
 import math
+from typing import Any
 
 from jax.extend import core
 
@@ -12,8 +13,8 @@ def matmul_flops(jaxpr: core.Jaxpr) -> int:
     for eqn in jaxpr.eqns:
         if eqn.primitive.name == "dot_general":
             (contracted, _), _ = eqn.params["dimension_numbers"]
-            inner = math.prod(eqn.invars[0].aval.shape[axis] for axis in contracted)
-            total += 2 * inner * math.prod(eqn.outvars[0].aval.shape)
+            inner = math.prod(_shape(eqn.invars[0])[axis] for axis in contracted)
+            total += 2 * inner * math.prod(_shape(eqn.outvars[0]))
         turns = eqn.params["length"] if eqn.primitive.name == "scan" else 1
         total += turns * sum(matmul_flops(body) for body in _bodies(eqn))
     return total
@@ -56,8 +57,13 @@ def _variables(atoms) -> list[core.Var]:
     return [atom for atom in atoms if isinstance(atom, core.Var)]
 
 
+def _shape(atom: Any) -> tuple[int, ...]:
+    return getattr(atom.aval, "shape", ())
+
+
 def _bytes(var: core.Var) -> int:
-    return math.prod(var.aval.shape) * var.aval.dtype.itemsize if hasattr(var.aval, "shape") else 0
+    dtype = getattr(var.aval, "dtype", None)
+    return math.prod(_shape(var)) * dtype.itemsize if dtype is not None else 0
 
 
 def _input_bytes(jaxpr: core.Jaxpr) -> int:

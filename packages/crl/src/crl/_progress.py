@@ -43,11 +43,13 @@ class Display:
     def show(self, stage: str, env_steps: int, line: dict[str, int | float] | None = None) -> None:
         """Updates the display; `line` holds any of the run's metrics by name."""
         self._latest |= line or {}
-        self._progress.update(self._task, completed=env_steps, stage=stage, numbers=_numbers(env_steps, self._latest))
+        self._progress.update(
+            self._task, completed=min(env_steps, self._total), stage=stage, numbers=_numbers(env_steps, self._latest)
+        )
         now = time.monotonic()
         if not self.console.is_terminal and (stage != self._stage or now - self._plain_at > _PLAIN_SECONDS):
             self.console.print(
-                f"{stage:<9} {env_steps / self._total:4.0%}  {_numbers(env_steps, self._latest)}",
+                f"{stage:<9} {min(1, env_steps / self._total):4.0%}  {_numbers(env_steps, self._latest)}",
                 soft_wrap=True,
             )
             self._plain_at = now
