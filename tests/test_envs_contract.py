@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from quick import quick_jit
 
 import envs
 
@@ -57,7 +56,7 @@ def run(env):
     """
     episodes = envs.Episodes(env)
 
-    @quick_jit
+    @jax.jit
     def go(key):
         start, act = jr.split(key)
         first = episodes.reset(jr.split(start, ROWS))

@@ -10,7 +10,6 @@ import mujoco
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
-from quick import quick_jit
 
 import envs
 from envs._engine import engine
@@ -47,7 +46,7 @@ def test_carrying_three_arrays_equals_one_mjdata_per_environment_to_the_bit(make
     contacts = 0
     with jax.enable_x64(True):
         native = engine(model, frame_skip, FIELDS, "native")
-        step = quick_jit(jax.vmap(native.advance))
+        step = jax.jit(jax.vmap(native.advance))
         physics = physics_of(qpos, qvel)
         for t in range(steps):
             physics, fields, unstable = step(physics, jnp.asarray(controls[:, t]), jnp.zeros(ROWS, bool))
@@ -82,7 +81,7 @@ def test_without_the_warm_start_it_is_another_simulation(ant):
     _, physics, ctrl = ant
     model = ant_model(None)
     model.opt.iterations, model.opt.ls_iterations = 1, 4
-    step = quick_jit(jax.vmap(engine(model, 5, (), "native").advance))
+    step = jax.jit(jax.vmap(engine(model, 5, (), "native").advance))
     live = jnp.zeros(8, bool)
     for _ in range(3):
         physics = step(physics, ctrl, live)[0]
@@ -102,11 +101,11 @@ def test_every_transformation_gives_the_same_bits(ant):
     native, physics, ctrl = ant
     fresh = jnp.arange(8) == 2
     batch = jax.vmap(native.advance)(physics, ctrl, fresh)
-    assert same(quick_jit(jax.vmap(native.advance))(physics, ctrl, fresh), batch)
+    assert same(jax.jit(jax.vmap(native.advance))(physics, ctrl, fresh), batch)
     for i in (0, 2):
         assert same(native.advance(row(physics, i), ctrl[i], fresh[i]), row(batch, i))
     folded = jax.tree.map(lambda x: x.reshape(2, 4, *x.shape[1:]), (physics, ctrl, fresh))
-    nested = quick_jit(jax.vmap(jax.vmap(native.advance)))(*folded)
+    nested = jax.jit(jax.vmap(jax.vmap(native.advance)))(*folded)
     assert same(jax.tree.map(lambda x: x.reshape(8, *x.shape[2:]), nested), batch)
     _, mapped = jax.lax.scan(lambda c, x: (c, native.advance(*x)), None, (physics, ctrl, fresh))
     assert same(mapped, batch)
@@ -128,7 +127,7 @@ def test_shards_of_a_mesh_give_the_same_bits(ant, devices):
 
         return jax.lax.scan(one, physics, length=5)[0]
 
-    spread = quick_jit(jax.shard_map(walk, mesh=mesh, in_specs=P("data"), out_specs=P("data")))
+    spread = jax.jit(jax.shard_map(walk, mesh=mesh, in_specs=P("data"), out_specs=P("data")))
     with jax.set_mesh(mesh):
         placed = jax.device_put((physics, ctrl, fresh), jax.NamedSharding(mesh, P("data")))
         there = spread(*placed)
@@ -161,7 +160,7 @@ def test_a_fresh_rows_warm_start_is_zero_whatever_it_was(ant):
 
 def test_threads_that_act_at_once_do_not_disturb_each_other(ant):
     native, physics, ctrl = ant
-    step = quick_jit(jax.vmap(native.advance))
+    step = jax.jit(jax.vmap(native.advance))
     expected = step(physics, ctrl, jnp.zeros(8, bool))
     wrong = []
 
@@ -193,7 +192,7 @@ def test_any_number_of_rows_has_its_own_batch(ant):
 def episodes():
     """Compiled `reset` and `step` of six ants."""
     episodes = envs.Episodes(envs.Ant(engine="native"))
-    return quick_jit(episodes.reset), quick_jit(episodes.step)
+    return jax.jit(episodes.reset), jax.jit(episodes.step)
 
 
 @pytest.mark.parametrize("burst", [1e12, 1e9, np.nan, np.inf], ids=["beyond", "within", "nan", "inf"])

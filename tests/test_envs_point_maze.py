@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from quick import quick_jit
 
 import envs
 from envs.point_maze import RADIUS, SPEED, TIME_CONSTANT
@@ -19,7 +18,7 @@ def push():
     """Pushes a resting ball along the hall; x and vx after each control step."""
     env = envs.PointMaze(HALL, engine="native")
 
-    @quick_jit
+    @jax.jit
     def go(action, steps=120):
         state = env.reset(jr.key(0))
         state = eqx.tree_at(lambda s: s.physics.qpos, state, jnp.array([1.0, 1.0]))
@@ -60,17 +59,17 @@ def test_the_time_constant_is_a_quarter_of_a_second(push):
 def test_the_ball_slides_along_a_wall_without_catching_on_its_seams():
     """Pushed at 45 degrees into a wall of many boxes, it moves along it as if the wall were one plane."""
     env = envs.PointMaze(HALL, engine="native")
-    state = quick_jit(env.reset)(jr.key(0))
+    state = jax.jit(env.reset)(jr.key(0))
     state = eqx.tree_at(lambda s: s.physics.qpos, state, jnp.array([0.5 + RADIUS, 1.0]))
     action = jnp.array([-1.0, 1.0])
-    obs = quick_jit(lambda s: jax.lax.scan(lambda s, _: ((s := env.step(s, action)), s.obs), s, length=120)[1])(state)
+    obs = jax.jit(lambda s: jax.lax.scan(lambda s, _: ((s := env.step(s, action)), s.obs), s, length=120)[1])(state)
     along = np.asarray(obs)[60:, 3]
     assert along.min() > 0.97 * SPEED
 
 
 def test_observation_is_position_and_velocity():
     env = envs.PointMaze(engine="native")
-    state = quick_jit(env.reset)(jr.key(1))
+    state = jax.jit(env.reset)(jr.key(1))
     np.testing.assert_array_equal(state.obs, np.concatenate([state.physics.qpos, state.physics.qvel]))
     np.testing.assert_array_equal(env.achieved_goal(state.obs), state.obs[:2])
     assert (env.episode_length, env.threshold) == (300, 0.35)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from quick import quick_jit
 
 import envs
 
@@ -68,7 +67,7 @@ def run(rows=4, length=2 * LIMIT + 2, limit=LIMIT, policy=creep):
     episodes = envs.Episodes(Probe(episode_length=limit))
     keys = jax.vmap(lambda i: jr.fold_in(jr.key(0), i))(jnp.arange(rows))
 
-    @quick_jit
+    @jax.jit
     def go(keys):
         state = episodes.reset(keys)
         return state, *envs.rollout(episodes, state, policy, length, keys)
@@ -114,7 +113,7 @@ def test_an_explosion_ends_an_episode_and_is_marked():
     keys, state, _, _ = run()
     far = jnp.array([[0.5], [-55.0], [0.5], [0.5]])
     state = eqx.tree_at(lambda s: s.env.physics.qpos, state, far)
-    state = quick_jit(envs.Episodes(Probe()).step)(state, jnp.zeros((4, 1)), keys)
+    state = jax.jit(envs.Episodes(Probe()).step)(state, jnp.zeros((4, 1)), keys)
     np.testing.assert_array_equal(state.env.unstable, [False, True, False, False])
     np.testing.assert_array_equal(state.env.terminated, state.env.unstable)
 

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
-from quick import quick_jit
 from scipy import stats
 
 import envs
@@ -16,7 +15,7 @@ DRAWS = 20_000
 
 def draw(env):
     """`qpos`, `qvel` and goals of many starts; no physics is run."""
-    return [np.asarray(x, np.float64) for x in quick_jit(jax.vmap(env.start))(jr.split(jr.key(0), DRAWS))]
+    return [np.asarray(x, np.float64) for x in jax.jit(jax.vmap(env.start))(jr.split(jr.key(0), DRAWS))]
 
 
 def is_uniform(x, low, high):

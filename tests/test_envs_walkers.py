@@ -1,12 +1,12 @@
 """The ant and the humanoid: what they see, how they act, when they have fallen."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import mujoco
 import numpy as np
 import pytest
-from quick import quick_jit
 
 import envs
 
@@ -29,15 +29,15 @@ def test_an_episode_ends_when_the_torso_leaves_its_range_of_heights(make, low, h
 
 def test_a_fall_terminates_a_step_but_is_not_unstable():
     env = envs.Ant(engine="native")
-    state = quick_jit(env.reset)(jr.key(0))
+    state = jax.jit(env.reset)(jr.key(0))
     lifted = eqx.tree_at(lambda s: s.physics.qpos, state, state.physics.qpos.at[2].set(1.5))
-    state = quick_jit(env.step)(lifted, jnp.zeros(8))
+    state = jax.jit(env.step)(lifted, jnp.zeros(8))
     assert bool(state.terminated) and not bool(state.unstable)
 
 
 def test_the_ant_sees_positions_and_velocities():
     env = envs.Ant(engine="native")
-    state = quick_jit(env.reset)(jr.key(0))
+    state = jax.jit(env.reset)(jr.key(0))
     np.testing.assert_array_equal(state.obs, np.concatenate([state.physics.qpos, state.physics.qvel]))
     np.testing.assert_array_equal(env.achieved_goal(state.obs), state.physics.qpos[:2])
     assert (env.episode_length, env.threshold) == (1000, 0.5)
@@ -45,8 +45,8 @@ def test_the_ant_sees_positions_and_velocities():
 
 def test_the_humanoid_sees_what_mujoco_computes(humanoid):
     """The layout, against MuJoCo itself, after some steps."""
-    state = quick_jit(humanoid.reset)(jr.key(0))
-    step = quick_jit(humanoid.step)
+    state = jax.jit(humanoid.reset)(jr.key(0))
+    step = jax.jit(humanoid.step)
     action = jr.uniform(jr.key(1), (17,), minval=-1)
     data = mujoco.MjData(humanoid.engine.model)
     data.qpos[2] = 1.4

@@ -53,15 +53,16 @@ def spread_floor(spec: mujoco.MjSpec, maze: Maze) -> None:
 
 
 def cap_contacts(spec: mujoco.MjSpec) -> None:
-    """Bounds the contacts that MJX computes in a maze: 5 times faster, and none was missed.
+    """Bounds the contacts that MJX computes in a maze, where it would try every pair of a body and a wall.
 
-    MuJoCo itself ignores the bounds.
-    The numbers must be the model's first: MJX 3.17 misreads them when others come before.
+    16 pairs of geoms and 16 contacts are the fewest that miss none of an ant that leans on walls and corners;
+    with 8 pairs one such state in twenty lost a contact. MuJoCo itself ignores the bounds. The numbers must be
+    the model's first: MJX 3.17 misreads them when others come before.
     """
     for numeric in list(spec.numerics):
         raise ValueError(f"The numeric {numeric.name!r} would stand before the contact caps and corrupt them in MJX.")
-    spec.add_numeric(name="max_contact_points", size=1, data=[12])
-    spec.add_numeric(name="max_geom_pairs", size=1, data=[8])
+    spec.add_numeric(name="max_contact_points", size=1, data=[16])
+    spec.add_numeric(name="max_geom_pairs", size=1, data=[16])
 
 
 def compile_model(spec: mujoco.MjSpec, timestep: float) -> mujoco.MjModel:

@@ -1,7 +1,6 @@
 """MuJoCo in JAX as an engine; imported only when chosen, because importing `mujoco.mjx` takes seconds."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,7 +105,7 @@ class MJXEngine(AbstractEngine):
 def _field(data: mjx.Data, name: str) -> Any:
     """A field that MJX keeps either in `Data` or in its part for one implementation."""
     # Asking `Data` for the other part's fields is deprecated, so it is not simply asked.
-    return getattr(data if name in {field.name for field in dataclasses.fields(data)} else data._impl, name)
+    return getattr(data if name in mjx.Data.__annotations__ else data._impl, name)
 
 
 def _good(physics: Physics) -> Bool[Array, ""]:
