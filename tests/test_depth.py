@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 def trainer(depth: int, width: int = 8, batch_size: int = 16) -> crl.Trainer:
     network = partial(nets.ResidualMLP, width=width, depth=depth, remat=1)
     algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
-    return crl.Trainer(envs.PointMaze(), algorithm, num_envs=4, batch_size=batch_size, capacity=100, prefill=50)
+    return crl.Trainer(envs.PointMaze(), algorithm, num_envs=8, batch_size=batch_size, capacity=100, prefill=50)
 
 
 def lower(of: crl.Trainer):
