@@ -1,12 +1,10 @@
 """What is left to look at when an agent has been tested: numbers, a table, a film, a report."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import exits
-import jax
 import provenance
 import run_directory
 from exits import UserError
@@ -38,10 +36,8 @@ class Test:
         origin: dict[str, Any],
     ):
         # Of the structure it is evaluated in while training, for which the evaluator is compiled already.
-        arrays, rest = eqx.partition(replace(agent, optimizer=None), eqx.is_array)
-        agent = eqx.combine(jax.device_put(arrays, jax.devices()[0]), rest)  # off a training mesh
         self.evaluator = evaluator
-        self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent)
+        self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent.acting())
         self.key = crl.evaluation_key(seed, step)
         self.origin = {
             "step": step,

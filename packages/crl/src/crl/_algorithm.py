@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 from jaxtyping import Array, Float, Key
 
 from envs import AbstractEnv
@@ -23,6 +24,11 @@ class Agent(eqx.Module):
 
     networks: Any
     optimizer: Any
+
+    def acting(self) -> "Agent":
+        """What acts and judges, on one device: without optimiser, and off a training mesh."""
+        arrays, rest = eqx.partition(Agent(self.networks, None), eqx.is_array)
+        return eqx.combine(jax.device_put(arrays, jax.devices()[0]), rest)
 
 
 class AbstractAlgorithm(eqx.Module):

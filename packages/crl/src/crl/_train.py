@@ -4,10 +4,8 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -99,7 +97,7 @@ def train(
                 if not first:
                     chunk = max(1, int(done * call_seconds / (time.monotonic() - began)))
             elif run.logged < steps and loop.line_due(steps, env_steps):
-                loop.log(state)
+                loop.log(state, env_steps)
             elif steps >= env_steps:
                 run.save(state, wait=True)
                 return state
@@ -167,10 +165,9 @@ class _Loop:
 
     def line_due(self, steps: int, total: int) -> bool:
         """Whether this moment leaves a line: it was evaluated or learned at."""
-        self._evaluate_now = self.evaluation_due(steps, total)
-        return self._evaluate_now or self.trainer.updates_due(steps) > 0
+        return self.evaluation_due(steps, total) or self.trainer.updates_due(steps) > 0
 
-    def log(self, state: TrainState) -> None:
+    def log(self, state: TrainState, total: int) -> None:
         """Evaluates where that is due, leaves the snapshot, and writes the line of this moment."""
         steps, updates = int(state.env_steps), int(state.updates)
         totals = {name: float(total) for name, total in state.totals.items()}
@@ -181,10 +178,9 @@ class _Loop:
             "replay/fill": float(state.replay.fill) / self.trainer.capacity,
             "memory/process_gb": psutil.Process().memory_info().rss / 1e9,
         }
-        if self._evaluate_now:
+        if self.evaluation_due(steps, total):
             self.display.show("evaluate", steps, metrics)
-            agent = jax.device_put(eqx.filter(replace(state.agent, optimizer=None), eqx.is_array), jax.devices()[0])
-            agent = eqx.combine(agent, replace(state.agent, optimizer=None))
+            agent = state.agent.acting()
             self.run.snapshot(steps, agent)
             if self.evaluate is not None:
                 policy = eqx.Partial(self.trainer.algorithm.policy, agent)
