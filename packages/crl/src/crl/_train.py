@@ -4,13 +4,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial, wraps
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import psutil
-from jaxtyping import Array, Int, Key
+from jaxtyping import Array, Key, PyTree
 
 from envs import Policy
 
@@ -74,15 +76,8 @@ def train(
     with _signals() as caught, Display(env_steps) as display:
         loop = _Loop(trainer, evaluate, seed, eval_every, trackers, run, display)
 
-        @eqx.filter_jit(donate="all")
-        def collect(state: TrainState) -> TrainState:
-            return trainer.collect(state)
-
-        @eqx.filter_jit(donate="all")
-        def learn(state: TrainState, updates: Int[Array, ""]) -> TrainState:
-            return trainer.learn(state, updates)
-
         state = loop.start()
+        collect, learn = compiled_steps(trainer, state)
         chunk, saved_at = 1, time.monotonic()
         while True:
             steps, updates = int(state.env_steps), int(state.updates)
@@ -122,6 +117,26 @@ def check_schedule(env_steps: int, eval_every: int, seed: int, checkpoint_minute
     for name, value in (("checkpoint_minutes", checkpoint_minutes), ("call_seconds", call_seconds)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             raise ValueError(f"`{name}` of train must be a number above 0; got {value!r}.")
+
+
+def compiled_steps(trainer: Trainer, state: TrainState) -> tuple[Callable, Callable]:
+    """`trainer.collect` and `trainer.learn`, each compiled once for states like `state`, whose arrays they take over.
+
+    Their results lie on the devices as `trainer.shardings` says. Left to the compiler, they may not, and then the
+    same step is compiled once for fresh or restored states and once more for its own results.
+    """
+    arrays, static = eqx.partition(state, eqx.is_array)
+    where = trainer.shardings(arrays)
+
+    def compiled(step: Callable) -> Callable:
+        @partial(jax.jit, donate_argnums=0, out_shardings=where)
+        @wraps(step)
+        def program(arrays: PyTree, *rest: Array) -> PyTree:
+            return eqx.filter(step(eqx.combine(arrays, static), *rest), eqx.is_array)
+
+        return lambda state, *rest: eqx.combine(program(eqx.filter(state, eqx.is_array), *rest), static)
+
+    return compiled(trainer.collect), compiled(trainer.learn)
 
 
 class _Loop:

@@ -1,0 +1,72 @@
+"""The two halves of a training step are traced and compiled once, wherever a state comes from."""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import pytest
+from jaxtyping import Array, Int, Key
+
+import crl
+import envs
+import nets
+from crl._run import to_devices
+from crl._train import compiled_steps
+
+
+class Traced(crl.Trainer):
+    """A trainer that counts how often its parts are traced."""
+
+    def init(self, key: Key[Array, ""]) -> crl.TrainState:
+        traces["init"] += 1
+        return super().init(key)
+
+    def collect(self, state: crl.TrainState) -> crl.TrainState:
+        traces["collect"] += 1
+        return super().collect(state)
+
+    def learn(self, state: crl.TrainState, updates: Int[Array, ""]) -> crl.TrainState:
+        traces["learn"] += 1
+        return super().learn(state, updates)
+
+
+traces: Counter = Counter()
+
+
+def make_trainer(devices: int) -> Traced:
+    network = partial(nets.ResidualMLP, width=16, depth=4)
+    algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
+    sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
+    return Traced(envs.PointMaze(), algorithm, devices=devices, **sizes)
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_one_program_for_fresh_own_and_restored_states(devices: int):
+    trainer = make_trainer(devices)
+    fresh = eqx.filter_jit(lambda key: trainer.init(key))(jr.key(0))
+    state = to_devices(fresh, trainer.shardings(fresh))
+    collect, learn = compiled_steps(trainer, state)
+    traces.clear()
+    for updates in (1, 2):
+        state = learn(collect(collect(state)), jnp.int32(updates))
+    # Saved between two calls of the learner and restored: the learner comes first.
+    state = to_devices(jax.device_get(state), trainer.shardings(state))
+    state = collect(learn(state, jnp.int32(1)))
+    assert traces == {"collect": 1, "learn": 1}
+    assert jax.tree.map(lambda x: x.sharding, state) == trainer.shardings(state)
+    assert int(jax.block_until_ready(state).updates) == 4
+
+
+def test_a_whole_run_traces_each_part_once(tmp_path: Path):
+    traces.clear()
+    run = crl.Run(tmp_path)
+    try:
+        state = crl.train(make_trainer(1), env_steps=800, eval_every=160, call_seconds=1e-6, run=run)
+    finally:
+        run.close()
+    assert (int(state.env_steps), int(state.updates)) == (800, 27)
+    assert traces == {"init": 2, "collect": 1, "learn": 1}  # init: its shapes, to restore into, and the state itself
