@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from eval_line import Line, go_and_stay, go_on
 
-from envs import Episodes, PointMaze, rollout
+from envs import Episodes, PointMaze, UniformPolicy, rollout
 from evaluation import Evaluator, evaluate
 
 KEY = jr.key(3)
@@ -86,6 +86,19 @@ def test_agrees_with_a_plain_look_at_a_trajectory():
         assert record.success_any[i] == at_goal.any()
         assert record.success_end[i] == at_goal[-1]
         assert record.distance[i] == pytest.approx(distance[reached[-1], i])
+
+
+def test_a_stochastic_policy_gets_other_keys_at_every_step_and_the_same_starts():
+    env = Line()
+
+    def drawn(obs, goal, key):
+        return jnp.zeros(2) if key is None else jr.uniform(key, (2,), minval=-1.0, maxval=1.0)
+
+    still, moved = (Evaluator(env, 64).episodes(drawn, KEY, stochastic) for stochastic in (False, True))
+    uniform = Evaluator(env, 64).episodes(UniformPolicy(env.action_size), KEY, stochastic=True)
+    np.testing.assert_array_equal(still.goal, moved.goal)
+    np.testing.assert_array_equal(moved.distance, uniform.distance)
+    assert len(np.unique(np.asarray(moved.distance))) > 32
 
 
 def test_compiles_once_for_all_agents_of_one_structure():

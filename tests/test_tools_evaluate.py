@@ -59,6 +59,17 @@ def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factor
     assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
 
 
+def test_other_policies_have_files_of_their_own(run, capsys):
+    before = content(run)
+    for policy in ("uniform", "stochastic"):
+        assert evaluate.main(["evaluate.py", "--run_dir", str(run), "--policy", policy, "--episodes", "8"]) == 0
+        assert json.loads((run / f"evaluation_{policy}.json").read_text())["run"]["policy"] == policy
+    shown = capsys.readouterr().out
+    assert "uniform actions, 8 episodes" in shown and "after 480 env steps, 8 episodes" in shown
+    assert before.items() <= content(run).items()
+    assert "--policy uniform" in mistake(capsys, "--run_dir", run, "--policy", "uniform", "--film")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

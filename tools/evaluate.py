@@ -2,6 +2,7 @@
 
 python tools/evaluate.py --run_dir runs/quickstart/seed0
 python tools/evaluate.py --run_dir runs/quickstart/seed0 --step 100000 --episodes 512 --film --out results/x
+python tools/evaluate.py --run_dir runs/quickstart/seed0 --policy uniform
 """
 
 import sys
@@ -22,6 +23,13 @@ flags.DEFINE_string("run_dir", None, "The run.", flag_values=FLAGS)
 flags.DEFINE_integer("step", None, "Env steps of the snapshot; by default the newest.", flag_values=FLAGS)
 flags.DEFINE_integer("episodes", None, "How many; by default as in training, 128.", flag_values=FLAGS)
 flags.DEFINE_string("out", None, "Where the results go; by default the run directory.", flag_values=FLAGS)
+flags.DEFINE_enum(
+    "policy",
+    "deterministic",
+    ("deterministic", "stochastic", "uniform"),
+    "Who acts: the agent without noise, the agent as it explored, or uniform actions (a baseline).",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("film", False, "Also a film and a report.", flag_values=FLAGS)
 flags.DEFINE_enum("device", "auto", devices.KINDS, "What to act on.", flag_values=FLAGS)
 flags.DEFINE_boolean(
@@ -39,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
     exits.parse_flags(argv, FLAGS, __doc__ or "")
     if FLAGS.run_dir is None:
         raise UserError("--run_dir is missing: which run?")
+    if FLAGS.film and FLAGS.policy != "deterministic":
+        raise UserError(f"--film shows the deterministic policy, not --policy {FLAGS.policy}.")
     directory = Path(FLAGS.run_dir)
     out = Path(FLAGS.out or directory)
     devices.prepare(FLAGS.device)
@@ -68,9 +78,9 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
         evaluator = _evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
     seed = configuration.value("crl.train.seed", 0)
-    test = results.Test(evaluator, trainer.algorithm, agent, seed, step, origin)
+    test = results.Test(evaluator, trainer.algorithm, agent, seed, step, origin, FLAGS.policy)
     print(results.table(test.numbers(out)))
-    print(f"\n{out / results.EVALUATION}")
+    print(f"\n{out / results.evaluation_file(FLAGS.policy)}")
     if FLAGS.film:
         test.film(out)
         print(out / results.FILM)

@@ -1,6 +1,9 @@
 """Copies what a finished run showed into results/: small files that say what was measured and by which command.
 
+python tools/evaluate.py --run_dir runs/ant_u_maze/seed0 --policy uniform
 python tools/publish.py --run_dir runs/ant_u_maze/seed0 --out results/ant_u_maze
+
+The first of them is what the curve is compared with; without it, only the rise of the curve is told.
 """
 
 import json
@@ -16,6 +19,7 @@ from absl import flags
 from exits import UserError
 
 _COPIED = ("evaluation.json", "curve.png", "config.gin")
+_UNIFORM = "evaluation_uniform.json"
 _ENDS = 5  # evaluations at each end of the curve that are compared
 
 FLAGS = flags.FlagValues()
@@ -36,10 +40,12 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"--run_dir {run_dir} is no finished run: it lacks {', '.join(missing)}.")
     summary = _summary(run_dir)
     out.mkdir(parents=True, exist_ok=True)
-    for name in _COPIED:
+    for name in (*_COPIED, *([_UNIFORM] if (run_dir / _UNIFORM).is_file() else [])):
         shutil.copyfile(run_dir / name, out / name)
     run_directory.write_json(out / "summary.json", summary)
-    print(json.dumps(summary["rise"], indent=2), out, sep="\n")
+    print(
+        json.dumps({name: summary[name] for name in summary if name not in ("run", "curve")}, indent=2), out, sep="\n"
+    )
     return exits.SUCCESS
 
 
@@ -53,8 +59,11 @@ def _summary(run_dir: Path) -> dict[str, Any]:
     curve = [{name: line[name] for name in line if name in kept or name.startswith("eval/")} for line in lines]
     times = [float(line["eval/time_at_goal"]) for line in lines]
     rise = evaluation.difference(times[-_ENDS:], times[:_ENDS])
+    last = sum(times[-_ENDS:]) / len(times[-_ENDS:])
     return {
         "run": meta,
+        "last": {"what": f"eval/time_at_goal, mean of the last {_ENDS} evaluations", "mean": last},
+        **_against_uniform(run_dir, last),
         "rise": {
             "what": f"eval/time_at_goal, mean of the last {_ENDS} evaluations minus mean of the first {_ENDS}",
             "mean": rise.value,
@@ -63,6 +72,14 @@ def _summary(run_dir: Path) -> dict[str, Any]:
         },
         "curve": curve,
     }
+
+
+def _against_uniform(run_dir: Path, last: float) -> dict[str, Any]:
+    if not (run_dir / _UNIFORM).is_file():
+        return {}
+    uniform = json.loads((run_dir / _UNIFORM).read_text())["eval/time_at_goal"]
+    times = last / uniform["mean"] if uniform["mean"] else None  # no number where uniform actions never get there
+    return {"uniform": {"what": "eval/time_at_goal of uniform actions", **uniform, "last_over_uniform": times}}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,12 @@ import envs
 import evaluation
 
 EVALUATION, CURVE, FILM = "evaluation.json", "curve.png", "film.mp4"
+POLICIES = ("deterministic", "stochastic", "uniform")
+
+
+def evaluation_file(policy: str) -> str:
+    """The name of the file with the numbers of a policy: the agent's without noise, with it, or uniform actions."""
+    return EVALUATION if policy == POLICIES[0] else f"evaluation_{policy}.json"
 
 
 class Test:
@@ -21,7 +27,8 @@ class Test:
 
     Attributes:
         evaluator: the environment and the number of episodes.
-        policy: the agent's; it acts without noise.
+        policy: the agent's, or the uniform one.
+        acting: one of `POLICIES`; only "deterministic" acts without noise.
         key: of the evaluation after that many env steps, the same in training and on a snapshot.
         origin: what a result must say about where it is from.
     """
@@ -34,13 +41,18 @@ class Test:
         seed: int,
         step: int,
         origin: dict[str, Any],
+        acting: str = POLICIES[0],
     ):
         # Of the structure it is evaluated in while training, for which the evaluator is compiled already.
         self.evaluator = evaluator
         self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent.acting())
+        if acting == "uniform":
+            self.policy = envs.UniformPolicy(evaluator.env.action_size)
+        self.acting = acting
         self.key = crl.evaluation_key(seed, step)
         self.origin = {
             "step": step,
+            "policy": acting,
             **origin,
             "git_commit": provenance.git_commit(),
             "versions": provenance.versions(),
@@ -49,11 +61,12 @@ class Test:
         }
 
     def numbers(self, out: Path) -> dict[str, Any]:
-        """Tests the agent and writes `evaluation.json` into `out`; returns its content."""
-        result = evaluation.evaluate(self.evaluator, self.policy, self.key) | {"run": self.origin}
+        """Tests the policy and writes its `evaluation_file` into `out`; returns its content."""
+        stochastic = self.acting != POLICIES[0]
+        result = evaluation.evaluate(self.evaluator, self.policy, self.key, stochastic) | {"run": self.origin}
         try:
             out.mkdir(parents=True, exist_ok=True)
-            run_directory.write_json(out / EVALUATION, result)
+            run_directory.write_json(out / evaluation_file(self.acting), result)
         except OSError as e:
             if exits.out_of_space(e):
                 raise
@@ -72,6 +85,8 @@ def table(result: dict[str, Any]) -> str:
     metrics = {name: value for name, value in result.items() if name.startswith("eval/")}
     n = next(iter(metrics.values()))["n"]
     what = f"after {result['run']['step']:,} env steps, {n} episodes"
+    if result["run"]["policy"] == "uniform":
+        what = f"uniform actions, {n} episodes"
     lines = [f"{what:40}{'mean':>9}   95 % interval"]
     lines += [f"{name:40}{value['mean']:9.3f}   {_interval(value)}" for name, value in metrics.items()]
     for goal in result.get("goals") or ():

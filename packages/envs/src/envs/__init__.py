@@ -18,6 +18,7 @@ from envs._physics import Fields as Fields
 from envs._physics import Physics as Physics
 from envs._rollout import Policy as Policy
 from envs._rollout import Trajectory as Trajectory
+from envs._rollout import UniformPolicy as UniformPolicy
 from envs._rollout import deterministic as deterministic
 from envs._rollout import rollout as rollout
 
@@ -59,6 +60,7 @@ __all__ = [
     "Policy",
     "Renderer",
     "Trajectory",
+    "UniformPolicy",
     "deterministic",
     "engine",
     "render",

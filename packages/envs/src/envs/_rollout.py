@@ -48,6 +48,20 @@ def deterministic(policy: Policy) -> Policy:
     return _Deterministic(policy)
 
 
+class UniformPolicy(eqx.Module):
+    """Draws every action uniformly from [-1, 1]: what a task gives to an agent that knows nothing."""
+
+    action_size: int = eqx.field(static=True)
+
+    def __call__(
+        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
+    ) -> Float[Array, " action"]:
+        """An action; raises `ValueError` without a key, for it has no deterministic action."""
+        if key is None:
+            raise ValueError("The uniform policy has no deterministic action: give it a key.")
+        return jr.uniform(key, (self.action_size,), minval=-1.0, maxval=1.0)
+
+
 def rollout(
     episodes: Episodes, state: EpisodeState, policy: Policy, length: int, keys: Key[Array, " env"]
 ) -> tuple[EpisodeState, Trajectory]:

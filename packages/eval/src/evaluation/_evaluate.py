@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from envs import AbstractEnv, Policy
+from envs import AbstractEnv, Policy, deterministic
 from evaluation._first_episode import Moment, begin, proceed
 
 
@@ -35,7 +35,7 @@ class EpisodeRecord(eqx.Module):
 
 
 class Evaluator:
-    """Runs a deterministic policy for one episode in each of several fresh environments.
+    """Runs a policy for one episode in each of several fresh environments.
 
     It is compiled once for all policies of one structure: pass `equinox.Partial(algorithm.policy, agent)`,
     whose arrays are arguments of the compiled program. It always runs on one device, so that its numbers do
@@ -58,12 +58,19 @@ class Evaluator:
         self._first_episodes = eqx.filter_jit(lambda policy, key: _first_episodes(env, episodes, policy, key))
 
     def __call__(self, policy: Policy, key: Key[Array, ""]) -> dict[str, float]:
-        """Means over episodes, named `eval/...`."""
+        """Means over episodes of the policy without noise, named `eval/...`."""
         values = by_name(self.episodes(policy, key), self.env)
         return {name: float(np.mean(value)) for name, value in values.items()}
 
-    def episodes(self, policy: Policy, key: Key[Array, ""]) -> EpisodeRecord:
-        """The record of every episode; `key` draws the starts and goals."""
+    def episodes(self, policy: Policy, key: Key[Array, ""], stochastic: bool = False) -> EpisodeRecord:
+        """The record of every episode.
+
+        Args:
+            policy: what acts; the same starts and goals for every policy.
+            key: draws starts and goals, and the actions of a stochastic policy.
+            stochastic: whether the policy gets a key for each action; else it acts without noise.
+        """
+        policy = policy if stochastic else deterministic(policy)
         device = jax.local_devices()[0]
         arrays, rest = eqx.partition((policy, key), eqx.is_array)
         policy, key = eqx.combine(jax.device_put(arrays, device), rest)

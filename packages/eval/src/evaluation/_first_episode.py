@@ -60,9 +60,9 @@ def begin(env: AbstractEnv, keys: Key[Array, " episode"]) -> Moment:
 def proceed(
     env: AbstractEnv, policy: Policy, moment: Moment, keys: Key[Array, " episode"], t: Int[Array, ""]
 ) -> Moment:
-    """The moment after step `t` of the deterministic policy. Rows past their first episode keep its end."""
+    """The moment after step `t`. Rows past their first episode keep its end."""
     keys = jax.vmap(jr.fold_in, in_axes=(0, None))(keys, t)
-    state, _ = rollout(Episodes(env), moment.state, deterministic(policy), 1, keys)
+    state, _ = rollout(Episodes(env), moment.state, policy, 1, keys)
     obs, goal = state.env.obs, state.env.goal
     return Moment(
         state=state,
@@ -73,7 +73,7 @@ def proceed(
 
 
 def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
-    """Records the first episode of one environment a key, until the last of them has ended."""
+    """Records the first episode of one environment a key, acting without noise, until the last has ended."""
 
     def look(moment: Moment) -> tuple[Array, ...]:
         state = moment.state.env
@@ -84,7 +84,7 @@ def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
     @eqx.filter_jit
     def act(policy: Policy, keys: Key[Array, " agent"]) -> tuple[Array, ...]:
         def one(moment: Moment, t: Int[Array, ""]) -> tuple[Moment, tuple[Array, ...]]:
-            return proceed(env, policy, moment, keys, t), look(moment)
+            return proceed(env, deterministic(policy), moment, keys, t), look(moment)
 
         last, seen = jax.lax.scan(one, begin(env, keys), jnp.arange(env.episode_length, dtype=jnp.int32))
         return jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), seen, look(last))

@@ -12,16 +12,16 @@ from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
 Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes that had it
 
 
-def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""]) -> dict[str, Any]:
+def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""], stochastic: bool = False) -> dict[str, Any]:
     """The content of `evaluation.json`, ready for `json.dumps`.
 
-    Every metric of `Evaluator` as `{mean, ci_low, ci_high, n}`, and `iqm` where it is not a share of
-    episodes. The intervals are 95 %: Wilson's for shares of episodes, a bootstrap over episodes for the rest;
-    an end that one episode cannot tell is `None`. `goals` is the same by goal where the goals are few, else
-    `None`. `task` is what a reader needs to draw them: time limit, control step, threshold and the maze as
-    text.
+    The arguments are those of `Evaluator.episodes`. Every metric of `Evaluator` is an entry `{mean, ci_low,
+    ci_high, n}`, with `iqm` where it is not a share of episodes. The intervals are 95 %: Wilson's for shares of
+    episodes, a bootstrap over episodes for the rest; an end that one episode cannot tell is `None`. `goals` is the
+    same by goal where the goals are few, else `None`. `task` is what a reader needs to draw them: time limit, control
+    step, threshold and the maze as text.
     """
-    env, record = evaluator.env, evaluator.episodes(policy, key)
+    env, record = evaluator.env, evaluator.episodes(policy, key, stochastic)
     content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
     groups = _by_goal(np.asarray(record.goal), env.maze)
     content["goals"] = groups and [_goal_entry(group, record, env) for group in groups]

@@ -1,0 +1,53 @@
+"""tools/publish.py: what a finished run showed, as small files; and the files that stand in results/."""
+
+import json
+import shutil
+from pathlib import Path
+
+import evaluate
+import exits
+import numpy as np
+import publish
+import pytest
+from tool_runs import ROOT, as_a_user, finished_run
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch):
+    with as_a_user(monkeypatch):
+        yield
+
+
+def test_publishes_the_curve_and_the_baseline(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory):
+    run, out = tmp_path / "run", tmp_path / "out"
+    shutil.copytree(finished_run(tmp_path_factory.getbasetemp()), run)
+    assert publish.main(["publish.py", "--run_dir", str(run), "--out", str(out)]) == exits.SUCCESS
+    assert {path.name for path in out.iterdir()} == {"evaluation.json", "curve.png", "config.gin", "summary.json"}
+    assert "uniform" not in json.loads((out / "summary.json").read_text())
+    evaluate.main(["evaluate.py", "--run_dir", str(run), "--policy", "uniform"])
+    assert publish.main(["publish.py", "--run_dir", str(run), "--out", str(out)]) == exits.SUCCESS
+    summary = json.loads((out / "summary.json").read_text())
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    times = [line["eval/time_at_goal"] for line in lines if "eval/time_at_goal" in line]
+    assert [point["eval/time_at_goal"] for point in summary["curve"]] == times
+    assert summary["last"]["mean"] == pytest.approx(np.mean(times[-5:]))
+    assert (
+        summary["uniform"]["mean"]
+        == json.loads((out / "evaluation_uniform.json").read_text())["eval/time_at_goal"]["mean"]
+    )
+    assert summary["run"]["command"] and summary["run"]["seed"] == 0 and summary["run"]["versions"]["jax"]
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert exits.guard(publish.main, ["publish.py", "--run_dir", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "is no finished run: it lacks evaluation.json" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "results").iterdir()), ids=lambda path: path.name)
+def test_what_stands_in_results_says_where_it_is_from(folder: Path):
+    summary = json.loads((folder / "summary.json").read_text())
+    run = summary["run"]
+    assert run["command"].startswith("python tools/launch.py --gin configs/") and len(run["git_commit"]) == 40
+    assert run["versions"]["jax"] and isinstance(run["seed"], int) and summary["curve"][0]["env_steps"] == 0
+    assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
