@@ -128,6 +128,20 @@ def test_dry_run_says_what_it_takes_and_writes_nothing(capsys):
     assert content(Path()) == {}
 
 
+@pytest.mark.parametrize(
+    "resource, setting",
+    [("memory", "Trainer.capacity = 16_000_000"), ("disk", "train.eval_every = 1")],
+)
+def test_too_little_memory_or_disk(capsys, resource, setting):
+    arguments = ["launch.py", *QUICKSTART, *settings(setting, "train.env_steps = 2_000_000_000")]
+    for flag, shown in (("--dry_run", "disk: in all"), ("--run_dir=run", "")):
+        assert exits.guard(launch.main, [*arguments, flag]) == exits.MISTAKE
+        out, err = capsys.readouterr()
+        assert shown in out and err.count("\n") == 1
+        assert re.match(rf"error: This run needs about [\d,.]+ GB of {resource} and [\d,.]+ GB are free", err)
+    assert content(Path()) == {}
+
+
 def test_a_gpu_that_is_not_there(capsys):
     run = start("launch.py", *QUICKSTART, "--dry_run", JAX_PLATFORMS="cuda")
     out, err = run.communicate()

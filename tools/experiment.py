@@ -26,12 +26,11 @@ class Experiment:
         used: every value in use, defaults included.
     """
 
-    def __init__(self, configuration: Configuration, directory: Path, device: str):
+    def __init__(self, configuration: Configuration, device: str):
         """Builds everything but arrays.
 
         Raises:
-            UserError: a name or value is wrong, a binding is not used, the run does not fit this machine, or
-                JAX does not find the kind of `device`.
+            UserError: a name or value is wrong, a binding is not used, or JAX does not find the kind of `device`.
         """
         self.configuration = configuration
         self.devices = devices.check(device)
@@ -41,9 +40,13 @@ class Experiment:
         with composition.building(configuration):
             crl.check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
             self.plan = crl.plan(self.trainer, self.arguments["env_steps"], self.arguments["eval_every"])
-            self.plan.refuse_if_too_large(directory)
         self.used = composition.operative(configuration, crl.train)
         composition.refuse_unused(configuration, self.used)
+
+    def refuse_if_too_large(self, directory: Path) -> None:
+        """Raises `UserError` where this machine has too little memory, or too little disk under `directory`."""
+        with composition.building(self.configuration):
+            self.plan.refuse_if_too_large(directory)
 
     @property
     def evaluator(self) -> evaluation.Evaluator:

@@ -70,12 +70,13 @@ def main(argv: Sequence[str]) -> int:
 def _dry_run(configuration: Configuration, directory: Path) -> int:
     from experiment import Experiment
 
-    experiment = Experiment(configuration, directory, FLAGS.device)
+    experiment = Experiment(configuration, FLAGS.device)
     rows = experiment.plan.rows()
     width = max(len(what) for what, _ in rows)
     print(f"{type(experiment.trainer.env).__name__} on {experiment.devices[0]}, into {directory}")
     for what, how_much in rows:
         print(f"  {what:<{width}}  {how_much:>16}")
+    experiment.refuse_if_too_large(directory)
     return exits.SUCCESS
 
 
@@ -85,7 +86,8 @@ def _train(configuration: Configuration, directory: Path, name: str, argv: list[
 
     import crl
 
-    experiment = Experiment(configuration, directory, FLAGS.device)
+    experiment = Experiment(configuration, FLAGS.device)
+    experiment.refuse_if_too_large(directory)
     with run_directory.alone(directory):
         record = Record(experiment, directory, name, argv)
         arguments = experiment.arguments

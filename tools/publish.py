@@ -43,9 +43,8 @@ def main(argv: Sequence[str]) -> int:
     for name in (*_COPIED, *([_UNIFORM] if (run_dir / _UNIFORM).is_file() else [])):
         shutil.copyfile(run_dir / name, out / name)
     run_directory.write_json(out / "summary.json", summary)
-    print(
-        json.dumps({name: summary[name] for name in summary if name not in ("run", "curve")}, indent=2), out, sep="\n"
-    )
+    shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
+    print(json.dumps(shown, indent=2), out, sep="\n")
     return exits.SUCCESS
 
 

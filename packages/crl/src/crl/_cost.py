@@ -31,7 +31,12 @@ def peak_bytes(jaxpr: core.Jaxpr) -> int:
     held = peak = sum(alive.values())
     for i, eqn in enumerate(jaxpr.eqns):
         made = {var: _bytes(var) for var in _variables(eqn.outvars)}
-        inside = max((peak_bytes(body) - _input_bytes(body) for body in _bodies(eqn)), default=0)
+        if eqn.primitive.name == "jit":  # runs in place: what is not used again is free inside it already
+            dying = {var for var in _variables(eqn.invars) if var in alive and last_use[var] == i}
+            (body,) = _bodies(eqn)
+            inside = peak_bytes(body) - sum(alive[var] for var in dying) - sum(made.values())
+        else:
+            inside = max((peak_bytes(body) - _input_bytes(body) for body in _bodies(eqn)), default=0)
         alive |= made
         held += sum(made.values())
         peak = max(peak, held + inside)

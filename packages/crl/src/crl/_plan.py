@@ -12,7 +12,7 @@ import psutil
 from jaxtyping import PyTree
 
 from ._cost import matmul_flops, peak_bytes
-from ._trainer import Trainer
+from ._trainer import Trainer, traced_update
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
     arrays, static = _split(state.agent)
     update = jax.make_jaxpr(
         lambda arrays, batch, key: eqx.filter(
-            trainer.algorithm.update(eqx.combine(arrays, static), batch, key), eqx.is_array
+            traced_update(trainer.algorithm, eqx.combine(arrays, static), batch, key), eqx.is_array
         )
     )(arrays, eqx.filter_eval_shape(trainer.blank_batch), key).jaxpr
     collects = math.ceil(env_steps / trainer.steps_per_collect)

@@ -42,6 +42,12 @@ class TrainState(eqx.Module):
     key: Key[Array, ""]
 
 
+@eqx.filter_jit
+def traced_update(algorithm: AbstractAlgorithm, agent: Agent, batch: Batch, key: Key[Array, ""]):
+    """`algorithm.update`, traced once for all who ask what it computes, not once for each."""
+    return algorithm.update(agent, batch, key)
+
+
 class Trainer(eqx.Module):
     """Acts for `unroll` steps in `num_envs` environments, then updates the agent `updates` times, and so on.
 
@@ -146,7 +152,7 @@ class Trainer(eqx.Module):
         """A fresh agent, fresh environments and an empty replay."""
         run, agent_key, env_key = jr.split(key, 3)
         agent = self.algorithm.init(self.env, agent_key)
-        metrics = eqx.filter_eval_shape(self.algorithm.update, agent, self.blank_batch(), key)[1]
+        metrics = eqx.filter_eval_shape(traced_update, self.algorithm, agent, self.blank_batch(), key)[1]
         names = [*metrics, "train/unstable", "updates"]
         return TrainState(
             agent=agent,
@@ -206,7 +212,7 @@ class Trainer(eqx.Module):
         def one(carry):
             agent, totals, done, _ = carry
             draw, update = jr.split(jr.fold_in(learn, state.updates + done))
-            agent, metrics = self.algorithm.update(eqx.combine(agent, static), sample(draw), update)
+            agent, metrics = traced_update(self.algorithm, eqx.combine(agent, static), sample(draw), update)
             finite = jnp.all(jnp.isfinite(jnp.stack(jax.tree.leaves(metrics))))
             metrics = metrics | {"updates": jnp.ones_like(totals["updates"])}
             totals = totals | {name: totals[name] + value for name, value in metrics.items()}
