@@ -1,6 +1,8 @@
 """tools/launch.py: what a mistake looks like, what a run leaves behind, and how it is gone on with."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import signal
@@ -251,3 +253,23 @@ def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path, tmp_path_
     assert metrics.read_text().startswith(before)
     assert "crl.train.env_steps = 20000000" in (directory / "config.gin").read_text()
     assert (directory / "meta.json").read_text() == (finished / "meta.json").read_text()
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(finished, tmp_path, capsys, monkeypatch):
+    directory = tmp_path / "tiny"
+    shutil.copytree(finished, directory)
+    states = content(directory / "checkpoints")
+    longer = ["launch.py", *QUICKSTART, *settings(*TINY, "train.env_steps = 560"), "--run_dir", str(directory)]
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert exits.guard(launch.main, longer) == exits.MISTAKE
+    err = capsys.readouterr().err
+    assert err.startswith("error: The disk is full") and err.count("\n") == 1
+    assert states.items() <= content(directory / "checkpoints").items()
+    assert exits.guard(launch.main, longer) == exits.SUCCESS
+    lines = [json.loads(line)["env_steps"] for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    assert lines == sorted(set(lines)) and lines[-1] == 560
