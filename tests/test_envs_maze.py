@@ -86,6 +86,16 @@ def test_text_may_stand_in_lines():
     assert envs.Maze(lines, 1.0) != envs.Maze("1111/1RG1/1111", 2.0)
 
 
+def test_start_letters_choose_the_starts():
+    assert len(envs.Maze("u_maze", 1.0).starts) == 1
+    everywhere = envs.Maze("u_maze", 1.0, starts="RG")
+    np.testing.assert_array_equal(everywhere.starts, np.argwhere(everywhere.cells != "1"))
+    assert everywhere != envs.Maze("u_maze", 1.0)
+    for letters in ("", "X", "0"):
+        with pytest.raises(ValueError, match="Start letters must be R or goal letters"):
+            envs.Maze("u_maze", 1.0, starts=letters)
+
+
 def test_goal_letters_choose_the_goals():
     text = "11111/1RGE1/11111"
     with pytest.raises(ValueError, match="unknown letter 'E' at row 1, column 3"):

@@ -81,14 +81,18 @@ def test_maze_goals_and_starts_are_uniform_over_their_cells():
     assert stats.chi2_contingency(np.histogram2d(*index, bins=(2, 6))[0]).pvalue > 1e-3, "independent of each other"
 
 
-def test_the_ball_starts_within_twenty_centimetres_of_its_cells_centre():
+def test_the_balls_start_and_goal_lie_around_the_centres_of_their_cells():
     env = envs.PointMaze("big_maze", engine="native")
     assert env.maze is not None
     qpos, qvel, goal = draw(env)
     offset = qpos - env.maze.starts[0]
     assert is_uniform(offset[:, 0], -0.2001, 0.2001) and is_uniform(offset[:, 1], -0.2001, 0.2001)
     assert not qvel.any()
-    _, counts = np.unique(goal, axis=0, return_counts=True)
+    cell = np.round(goal)
+    assert all(is_uniform((goal - cell)[:, axis], -0.2501, 0.2501) for axis in (0, 1))
+    apart = np.corrcoef(np.concatenate([offset, goal - cell], axis=1).T) - np.eye(4)
+    assert np.abs(apart).max() < 5 / np.sqrt(DRAWS), "four independent draws"
+    _, counts = np.unique(cell, axis=0, return_counts=True)
     assert len(counts) == 25 and stats.chisquare(counts).pvalue > 1e-3
 
 

@@ -171,6 +171,23 @@ def test_losses_gradients_and_three_updates_in_float64(shape):
                 assert min(np.abs(a).max() for arrays in theirs.values() for a in arrays) > 1e-6  # None is zero.
 
 
+def test_random_goals_are_the_neighbours_and_only_the_actors():
+    with jax.enable_x64(True):
+        (algorithm, agent), batch, key = trained(SMALL), make_batch(6, 0), jr.key(3)
+        algorithm = eqx.tree_at(lambda a: a.random_goals, algorithm, 0.5)
+        twin = naive_twin(agent)
+        obs, goal = np.asarray(batch.obs), np.asarray(batch.goal)
+        asked = goal[[0, 2, 2, 4, 4, 0]]  # every second slot takes its neighbour's
+        loss, grad, _ = naive.actor_loss(
+            twin.actor, twin.phi, twin.psi, twin.log_alpha, obs, asked, drawn_noise(key, batch)
+        )
+        critic, *_ = naive.critic_loss(twin.phi, twin.psi, obs, np.asarray(batch.action), goal)
+        agent, metrics = update(algorithm, agent, batch, key)
+        np.testing.assert_allclose(metrics["train/actor_loss"], loss, rtol=1e-10)
+        np.testing.assert_allclose(metrics["train/critic_loss"], critic, rtol=1e-10)
+        assert largest({"actor": gradients(agent)["actor"]}, {"actor": naive.flat(grad)}) < 1e-9
+
+
 @EVERY_SHAPE
 def test_losses_in_float32(shape):
     names = ("critic_loss", "actor_loss", "alpha_loss")

@@ -92,6 +92,7 @@ def test_wrong_flags(capsys, arguments, message):
         ("envs.PointMaze.maze = 'v_maze'", "neither text with rows nor one of the layouts"),
         ("envs.PointMaze.engine = 'bullet'", "bullet"),
         ("crl.Trainer.batch_size = 1_000_000", "`batch_size` of Trainer must not exceed the replay's"),
+        ("crl.ContrastiveRL.random_goals = 2", "`random_goals` of ContrastiveRL must be a number from 0 to 1; got 2"),
         ("crl.GeometricGoals.discount = 1.5", "`discount` of GeometricGoals must be"),
         ("crl.ContrastiveRL.actor = @actor/nets.Dense()", "Dense needs `in_size` and `out_size`"),
         ("crl.Trainer.devices = 3", "must be a multiple of `devices` 3"),

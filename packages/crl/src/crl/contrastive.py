@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
@@ -61,6 +62,9 @@ class ContrastiveRL(AbstractAlgorithm):
         loss: of a matrix of logits, see `losses`.
         embedding: numbers in an embedding.
         entropy_target: the policy entropy alpha steers to, in units of -1 an action (the paper's -0.5 |A| is 0.5).
+        random_goals: share of the batch where the actor is asked for another slot's goal instead of one of the
+            state's own future (Eysenbach et al., 2022, arXiv 2206.07568). With the paper's 0, a state is never asked
+            for goals that no episode reached from there: a policy that is stuck at a wall stays as it is.
         actor_optimizer, critic_optimizer, alpha_optimizer: Adam at 3e-4 in the paper.
     """
 
@@ -70,6 +74,7 @@ class ContrastiveRL(AbstractAlgorithm):
     loss: Callable[..., Float[Array, ""]]
     embedding: int
     entropy_target: float
+    random_goals: float
     actor_optimizer: optax.GradientTransformation
     critic_optimizer: optax.GradientTransformation
     alpha_optimizer: optax.GradientTransformation
@@ -82,6 +87,7 @@ class ContrastiveRL(AbstractAlgorithm):
         loss: Callable[..., Float[Array, ""]] = infonce,
         embedding: int = 64,
         entropy_target: float = 0.5,
+        random_goals: float = 0.0,
         actor_optimizer: optax.GradientTransformation | None = None,
         critic_optimizer: optax.GradientTransformation | None = None,
         alpha_optimizer: optax.GradientTransformation | None = None,
@@ -93,9 +99,11 @@ class ContrastiveRL(AbstractAlgorithm):
             raise ValueError(f"`embedding` of ContrastiveRL must be an integer >= 1; got {embedding!r}.")
         if isinstance(entropy_target, bool) or not isinstance(entropy_target, int | float):
             raise ValueError(f"`entropy_target` of ContrastiveRL must be a number; got {entropy_target!r}.")
+        if isinstance(random_goals, bool) or not isinstance(random_goals, int | float) or not 0 <= random_goals <= 1:
+            raise ValueError(f"`random_goals` of ContrastiveRL must be a number from 0 to 1; got {random_goals!r}.")
         self.actor, self.critic = actor, critic
         self.energy_fn, self.loss = energy, loss
-        self.embedding, self.entropy_target = embedding, entropy_target
+        self.embedding, self.entropy_target, self.random_goals = embedding, entropy_target, random_goals
         self.actor_optimizer = _optimizer("actor", actor_optimizer)
         self.critic_optimizer = _optimizer("critic", critic_optimizer)
         self.alpha_optimizer = _optimizer("alpha", alpha_optimizer)
@@ -152,7 +160,7 @@ class ContrastiveRL(AbstractAlgorithm):
         )
         goals = jax.lax.stop_gradient(goals)
         (_, (entropy, actor_metrics)), actor_grads = eqx.filter_value_and_grad(self._actor_loss, has_aux=True)(
-            networks.actor, networks, goals, batch, key
+            networks.actor, networks, self._asked(goals), batch, key
         )
         target = -self.entropy_target * batch.action.shape[1]
         alpha_loss, alpha_grads = jax.value_and_grad(lambda log_alpha: jnp.exp(log_alpha) * (entropy - target))(
@@ -172,6 +180,14 @@ class ContrastiveRL(AbstractAlgorithm):
             "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
         }
         return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
+
+    def _asked(self, goals: Float[Array, "batch goal"]) -> Float[Array, "batch goal"]:
+        """What the actor is asked for: its own goals, or embeddings of them, and in some slots the neighbour's."""
+        if not self.random_goals:
+            return goals
+        slots = np.arange(len(goals))
+        others = np.floor((slots + 1) * self.random_goals) > np.floor(slots * self.random_goals)  # evenly spread
+        return jnp.where(others[:, None], jnp.roll(goals, -1, axis=0), goals)
 
     def _energy_of_pair(self, phi: Float[Array, " embedding"], psi: Float[Array, " embedding"]) -> Float[Array, ""]:
         return self.energy_fn(phi[None], psi[None])[0, 0]
@@ -193,7 +209,7 @@ class ContrastiveRL(AbstractAlgorithm):
         return loss, (psi, metrics)
 
     def _actor_loss(self, actor: Network, networks: Networks, goals, batch: Batch, key: Key[Array, ""]):
-        heads = jax.vmap(actor)(jnp.concatenate([batch.obs, batch.goal], axis=1))
+        heads = jax.vmap(actor)(jnp.concatenate([batch.obs, self._asked(batch.goal)], axis=1))
         noise = jr.normal(key, batch.action.shape, heads.dtype)
         action, log_prob = jax.vmap(lambda head, n: TanhGaussian.from_head(head).sample(n))(heads, noise)
         energy = jax.vmap(self._energy_of_pair)(networks.critic.embed(batch.obs, action), goals)

@@ -13,7 +13,7 @@ class Maze:
     """A maze of square cells, read from text.
 
     Cell (i, j), row i and column j, has its centre at world position (i * cell_size, j * cell_size), in
-    metres. Two mazes are equal if their text, cell size and goal letters are.
+    metres. Two mazes are equal if their text, cell size and letters are.
     """
 
     text: str
@@ -21,6 +21,7 @@ class Maze:
     cell_size: float
     """Side of a cell, m."""
     goal_letters: str
+    start_letters: str
     cells: np.ndarray
     """(rows, columns) array of one-letter strings."""
     walls: Float[np.ndarray, "walls 2"]
@@ -30,7 +31,7 @@ class Maze:
     goals: Float[np.ndarray, "goals 2"]
     """Centres of the cells that may be the goal, m."""
 
-    def __init__(self, text: str, cell_size: float, goals: str = "G"):
+    def __init__(self, text: str, cell_size: float, goals: str = "G", starts: str = "R"):
         """Reads and checks a maze.
 
         **Arguments**
@@ -39,6 +40,7 @@ class Maze:
         - `cell_size`: side of a cell, m.
         - `goals`: the letters of the cells that may be goals. Other capital letters than G may be used in
           the text if they are named here; cells of a letter that is not named are free.
+        - `starts`: the letters of the cells where episodes may start; "RG" starts them at goals as well.
 
         Raises ValueError for an unknown name or letter, rows of different lengths, a border that is not all
         wall, and a maze without a start or without a goal.
@@ -48,14 +50,15 @@ class Maze:
         if isinstance(cell_size, bool) or not isinstance(cell_size, int | float) or not 0 < cell_size < np.inf:
             raise ValueError(f"The cell size must be a positive number of metres, not {cell_size!r}.")
         rows = _rows(text)
-        _check(rows, goals)
+        _check(rows, goals, starts)
         self.text = "/".join(rows)
         self.cell_size = float(cell_size)
         self.goal_letters = goals
+        self.start_letters = starts
         self.cells = np.array([list(row) for row in rows])
         self.cells.setflags(write=False)
         self.walls = self._centres("1")
-        self.starts = self._centres("R")
+        self.starts = self._centres(starts)
         self.goals = self._centres(goals)
 
     def _centres(self, letters: str) -> Float[np.ndarray, "cells 2"]:
@@ -77,11 +80,11 @@ class Maze:
     def __hash__(self) -> int:
         return hash(self._identity())
 
-    def _identity(self) -> tuple[str, float, str]:
-        return self.text, self.cell_size, self.goal_letters
+    def _identity(self) -> tuple[str, float, str, str]:
+        return self.text, self.cell_size, self.goal_letters, self.start_letters
 
     def __repr__(self) -> str:
-        return f"Maze({self.text!r}, cell_size={self.cell_size}, goals={self.goal_letters!r})"
+        return f"Maze({self.text!r}, cell_size={self.cell_size}, goals={self.goal_letters!r}, starts={self.start_letters!r})"
 
 
 def pick(cells: Float[np.ndarray, "cells 2"], u: Float[Array, ""]) -> Float[Array, "2"]:
@@ -103,10 +106,12 @@ def _rows(text: str) -> list[str]:
     return rows
 
 
-def _check(rows: list[str], goals: str) -> None:
+def _check(rows: list[str], goals: str, starts: str) -> None:
     shown = "/".join(rows)
     if not isinstance(goals, str) or not goals.isalpha() or not goals.isupper() or "R" in goals:
         raise ValueError(f"Goal letters must be capital letters other than R, such as 'G', not {goals!r}.")
+    if not isinstance(starts, str) or not starts or not set(starts) <= set("R" + goals):
+        raise ValueError(f"Start letters must be R or goal letters ({goals}), such as 'RG', not {starts!r}.")
     known = _CELLS + goals
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):

@@ -29,18 +29,19 @@ class AntMaze(AbstractAnt):
         maze: str = "u_maze",
         cell_size: float = 4.0,
         goals: str = "G",
+        starts: str = "R",
         engine: str = "auto",
         episode_length: int = 1000,
         threshold: float = 0.5,
     ):
         """**Arguments**
-        - `maze`, `cell_size`, `goals`: text or name of a layout, side of its cells in m, its goal letters;
+        - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters;
           see `envs.Maze`.
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
         """
-        self.maze = Maze(maze, cell_size, goals)
+        self.maze = Maze(maze, cell_size, goals, starts)
         model = ant_model(self.maze)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)

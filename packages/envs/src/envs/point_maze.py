@@ -17,17 +17,18 @@ RADIUS = 0.15  # m
 SPEED = 2.0  # m/s, reached in the end at full force
 TIME_CONSTANT = 0.25  # s, of the approach to that speed
 _CELL = 1.0  # m
-_NOISE = 0.2  # m, around the centre of the start cell
+_START_NOISE = 0.2  # m, around the centre of the start cell
+_GOAL_NOISE = 0.25  # m, around the centre of the goal cell, as in Gymnasium-Robotics' PointMaze
 _TIMESTEP, _FRAME_SKIP = 0.01, 5
 
 
 class PointMaze(AbstractEnv):
-    """A ball of radius 0.15 m, pushed along x and y, that has to reach the centre of a goal cell.
+    """A ball of radius 0.15 m, pushed along x and y, that has to reach a point near the centre of a goal
+    cell.
 
     Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force,
-    which leads to 2 m/s with a time constant of 0.25 s. Goal (2): x, y of a cell centre. Episodes never end
-    early.
-    Start: a start cell's centre + U(-0.2, 0.2) m, at rest.
+    which leads to 2 m/s with a time constant of 0.25 s. Goal (2): x, y (m). Episodes never end early.
+    Start: a start cell's centre + U(-0.2, 0.2) m, at rest. Goal: a goal cell's centre + U(-0.25, 0.25) m.
     """
 
     engine: AbstractEngine
@@ -40,17 +41,18 @@ class PointMaze(AbstractEnv):
         self,
         maze: str = "u_maze",
         goals: str = "G",
+        starts: str = "R",
         engine: str = "auto",
         episode_length: int = 300,
         threshold: float = 0.35,
     ):
         """**Arguments**
-        - `maze`, `goals`: text or name of a layout, and its goal letters; see `envs.Maze`.
+        - `maze`, `goals`, `starts`: text or name of a layout, its goal and start letters; see `envs.Maze`.
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
         """
-        self.maze = Maze(maze, _CELL, goals)
+        self.maze = Maze(maze, _CELL, goals, starts)
         model = point_model(self.maze)
         self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
@@ -58,9 +60,10 @@ class PointMaze(AbstractEnv):
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
-        cell, goal, *noise = jr.uniform(key, (4,))
-        xy = pick(self.maze.starts, cell) + _NOISE * (2 * jnp.stack(noise) - 1)
-        return xy, jnp.zeros_like(xy), pick(self.maze.goals, goal)
+        cell, goal, *noise = jr.uniform(key, (6,))
+        start_noise, goal_noise = 2 * jnp.stack(noise).reshape(2, 2) - 1
+        xy = pick(self.maze.starts, cell) + _START_NOISE * start_noise
+        return xy, jnp.zeros_like(xy), pick(self.maze.goals, goal) + _GOAL_NOISE * goal_noise
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "4"]:
         del fields
