@@ -53,9 +53,10 @@ def main(argv: Sequence[str]) -> int:
     out = Path(FLAGS.out or directory)
     devices.prepare(FLAGS.device)
     configuration = _stored(directory)
-    step = _step(directory, FLAGS.step)
     if not FLAGS.trust_config:
         trust.check(configuration)
+    configuration.check()
+    step = _step(directory, FLAGS.step)
     return _evaluate(configuration, directory, step, out, [*argv])
 
 
@@ -94,7 +95,6 @@ def _stored(directory: Path) -> Configuration:
     configuration = run_directory.stored(directory)
     if configuration is None:
         raise UserError(f"--run_dir {directory} holds no {run_directory.CONFIG}, so it is no run.")
-    configuration.check()
     return configuration
 
 

@@ -52,9 +52,9 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin.")
     devices.prepare(FLAGS.device)
     configuration = reading.read(files, FLAGS.set)
-    configuration.check()
     if not trusted and any(_of_a_run(Path(file)) for file in files):
         trust.check(configuration)
+    configuration.check()
     name = Path(files[0]).stem
     seed = configuration.value("crl.train.seed", 0)
     directory = Path(FLAGS.run_dir or run_directory.default(name, seed))

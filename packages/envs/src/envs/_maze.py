@@ -84,7 +84,8 @@ class Maze:
         return self.text, self.cell_size, self.goal_letters, self.start_letters
 
     def __repr__(self) -> str:
-        return f"Maze({self.text!r}, cell_size={self.cell_size}, goals={self.goal_letters!r}, starts={self.start_letters!r})"
+        letters = f"goals={self.goal_letters!r}, starts={self.start_letters!r}"
+        return f"Maze({self.text!r}, cell_size={self.cell_size}, {letters})"
 
 
 def pick(cells: Float[np.ndarray, "cells 2"], u: Float[Array, ""]) -> Float[Array, "2"]:
@@ -110,8 +111,6 @@ def _check(rows: list[str], goals: str, starts: str) -> None:
     shown = "/".join(rows)
     if not isinstance(goals, str) or not goals.isalpha() or not goals.isupper() or "R" in goals:
         raise ValueError(f"Goal letters must be capital letters other than R, such as 'G', not {goals!r}.")
-    if not isinstance(starts, str) or not starts or not set(starts) <= set("R" + goals):
-        raise ValueError(f"Start letters must be R or goal letters ({goals}), such as 'RG', not {starts!r}.")
     known = _CELLS + goals
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
@@ -130,3 +129,5 @@ def _check(rows: list[str], goals: str, starts: str) -> None:
         if letter not in "".join(rows):
             what = "no goal: mark at least one cell with G" if goals == "G" else f"no cell of goal letter {letter!r}"
             raise ValueError(f"Maze {shown} has {what}.")
+    if not isinstance(starts, str) or not starts or not set(starts) <= set("R" + goals):
+        raise ValueError(f"Start letters must be R or goal letters ({goals}), such as 'RG', not {starts!r}.")

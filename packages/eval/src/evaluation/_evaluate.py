@@ -46,10 +46,12 @@ class Evaluator:
         episodes: how many environments; each has its own start and goal.
 
     Raises:
-        ValueError: `episodes` is not a positive integer.
+        ValueError: `env` is no environment, or `episodes` is not a positive integer.
     """
 
     def __init__(self, env: AbstractEnv, episodes: int = 128):
+        if not isinstance(env, AbstractEnv):
+            raise ValueError(f"`env` of Evaluator must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
         if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
             raise ValueError(f"evaluation.Evaluator.episodes is {episodes!r}; it must be a positive integer.")
         self.env = env
