@@ -27,6 +27,28 @@ def test_an_episode_ends_when_the_torso_leaves_its_range_of_heights(make, low, h
     assert fallen == [True, False, False, True, True]
 
 
+@pytest.mark.parametrize("make", [envs.Ant, envs.AntMaze])
+def test_an_ant_on_its_back_has_fallen_where_the_range_says_so(make):
+    """It lies at 0.27 m, and zero torque never turns it over; upright it settles above 0.33 m."""
+    tolerant, strict = make(engine="native"), make(engine="native", healthy_z_range=[0.33, 1.0])
+    assert strict.healthy_z_range == (0.33, 1.0)
+    for quaternion, height in (((0.0, 1.0, 0.0, 0.0), 0.4), ((1.0, 0.0, 0.0, 0.0), 0.55)):
+        state = jax.jit(tolerant.reset)(jr.key(0))
+        qpos = state.physics.qpos.at[2].set(height).at[3:7].set(jnp.array(quaternion))
+        state = eqx.tree_at(lambda s: s.physics.qpos, state, qpos)
+        step = jax.jit(tolerant.step)
+        for _ in range(60):
+            state = step(state, jnp.zeros(8))
+        assert not bool(tolerant.fallen(state.obs))
+        assert bool(strict.fallen(state.obs)) == (quaternion[1] == 1.0)
+
+
+@pytest.mark.parametrize("heights", [(0.33,), (1.0, 0.3), (0.3, 0.4, 0.5), (0.3, float("nan"))])
+def test_a_range_of_heights_is_two_rising_numbers(heights):
+    with pytest.raises(ValueError, match="`healthy_z_range` must be a lower and a higher number of metres"):
+        envs.AntMaze(healthy_z_range=heights)
+
+
 def test_a_fall_terminates_a_step_but_is_not_unstable():
     env = envs.Ant(engine="native")
     state = jax.jit(env.reset)(jr.key(0))

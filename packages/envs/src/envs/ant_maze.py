@@ -1,9 +1,11 @@
 """The ant in a maze."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from envs._arguments import check_count, check_length
+from envs._arguments import check_count, check_length, check_range
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
@@ -21,6 +23,7 @@ class AntMaze(AbstractAnt):
     maze: Maze = eqx.field(static=True)
     episode_length: int = eqx.field(static=True)
     threshold: float = eqx.field(static=True)
+    healthy_z_range: tuple[float, float] = eqx.field(static=True)
     action_size: int = eqx.field(static=True)
     _pose: Pose = eqx.field(static=True)
 
@@ -33,6 +36,7 @@ class AntMaze(AbstractAnt):
         engine: str = "auto",
         episode_length: int = 1000,
         threshold: float = 0.5,
+        healthy_z_range: Sequence[float] = (0.2, 1.0),
     ):
         """**Arguments**
         - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters;
@@ -40,12 +44,14 @@ class AntMaze(AbstractAnt):
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
+        - `healthy_z_range`: see `envs.Ant`.
         """
         self.maze = Maze(maze, cell_size, goals, starts)
         model = ant_model(self.maze)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
+        self.healthy_z_range = check_range("healthy_z_range", healthy_z_range)
         self.action_size = model.nu
         self._pose = Pose(model)
 
