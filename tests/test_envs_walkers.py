@@ -43,6 +43,14 @@ def test_an_ant_on_its_back_has_fallen_where_the_range_says_so(make):
         assert bool(strict.fallen(state.obs)) == (quaternion[1] == 1.0)
 
 
+@pytest.mark.parametrize("make", [envs.Ant, envs.AntMaze])
+def test_gear_is_the_full_torque_of_every_motor(make):
+    assert (make(engine="native").engine.model.actuator_gear[:, 0] == 150).all()
+    assert (make(engine="native", gear=50.0).engine.model.actuator_gear[:, 0] == 50).all()
+    with pytest.raises(ValueError, match="`gear` must be a positive number of newton metres, not 0"):
+        make(engine="native", gear=0.0)
+
+
 @pytest.mark.parametrize("heights", [(0.33,), (1.0, 0.3), (0.3, 0.4, 0.5), (0.3, float("nan"))])
 def test_a_range_of_heights_is_two_rising_numbers(heights):
     with pytest.raises(ValueError, match="`healthy_z_range` must be a lower and a higher number of metres"):

@@ -58,7 +58,7 @@ def test_the_quickstart_reaches_its_numbers(tmp_path: Path):
     finals = []
     for seed in (0, 1, 2):
         run_dir = tmp_path / f"seed{seed}"
-        launch(run_dir, f"crl.train.seed = {seed}")
+        launch("quickstart", run_dir, f"crl.train.seed = {seed}")
         for name in ("curve.png", "film.mp4", "report.html", "config.gin", "meta.json"):
             assert (run_dir / name).stat().st_size > 0
         assert len(list((run_dir / "checkpoints" / "agents").iterdir())) >= 2
@@ -72,17 +72,31 @@ def test_the_quickstart_reaches_its_numbers(tmp_path: Path):
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
 def test_the_quickstart_learns_on_mjx(tmp_path: Path):
-    launch(tmp_path, 'envs.PointMaze.engine = "mjx"', "crl.train.env_steps = 200_000")
+    launch("quickstart", tmp_path, 'envs.PointMaze.engine = "mjx"', "crl.train.env_steps = 200_000")
     first, *_, last = (line for line in crl.read_metrics(tmp_path / "metrics.jsonl") if "eval/success_any" in line)
     print(first, last)
     assert json.loads((tmp_path / "meta.json").read_text())["engine"] == "mjx"
     assert last["eval/success_any"] >= first["eval/success_any"] + 0.3
 
 
-def launch(run_dir: Path, *settings: str) -> None:
+@pytest.mark.proof
+@pytest.mark.timeout(4 * 3600)
+def test_the_ant_learns_to_walk_to_goals(tmp_path: Path):
+    run_dir = tmp_path / "run"
+    launch("ant_u_maze", run_dir)
+    tool("evaluate.py", "--run_dir", str(run_dir), "--policy", "uniform")
+    tool("publish.py", "--run_dir", str(run_dir), "--out", str(tmp_path / "out"))
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    print(json.dumps({name: summary[name] for name in ("last", "uniform", "rise")}))
+    assert summary["curve"][-1]["env_steps"] >= 2_000_000
+    assert summary["rise"]["ci_low"] > 0
+    assert summary["last"]["mean"] >= 3 * summary["uniform"]["mean"]
+
+
+def launch(config: str, run_dir: Path, *settings: str) -> None:
     sets = [f"--set={setting}" for setting in settings]
-    config = str(ROOT / "configs/quickstart.gin")
-    subprocess.run(
-        [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(run_dir), *sets],
-        check=True,
-    )
+    tool("launch.py", "--gin", str(ROOT / f"configs/{config}.gin"), "--run_dir", str(run_dir), *sets)
+
+
+def tool(name: str, *arguments: str) -> None:
+    subprocess.run([sys.executable, str(ROOT / "tools" / name), *arguments], check=True)

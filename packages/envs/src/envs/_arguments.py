@@ -13,8 +13,13 @@ def check_count(name: str, value: int) -> int:
 
 def check_length(name: str, value: float) -> float:
     """Returns `value`, in metres, if it is a positive finite number; raises ValueError otherwise."""
+    return check_positive(name, value, "metres")
+
+
+def check_positive(name: str, value: float, unit: str) -> float:
+    """Returns `value`, in `unit`, if it is a positive finite number; raises ValueError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"`{name}` must be a positive number of metres, not {value!r}.")
+        raise ValueError(f"`{name}` must be a positive number of {unit}, not {value!r}.")
     return float(value)
 
 

@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from envs._arguments import check_count, check_length, check_range
+from envs._arguments import check_count, check_length, check_positive, check_range
 from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._maze import Maze
@@ -17,6 +17,7 @@ from envs._mjcf import add_walls, cap_contacts, compile_model, gymnasium_spec, s
 from envs._physics import AbstractEngine, Fields, Physics
 
 FRAME_SKIP = 5
+GEAR = 150.0  # N m, Gymnasium's
 _TIMESTEP = 0.01  # s; a control step is 0.05 s
 _NOISE = 0.1
 _POSE = {"ankle_1": 1.0, "ankle_2": -1.0, "ankle_3": -1.0, "ankle_4": 1.0}  # rad; the other joints start at 0
@@ -27,7 +28,7 @@ class AbstractAnt(AbstractEnv):
     """What tasks with an ant share: observation, action, and the fall.
 
     Observation (29): `qpos` (torso x, y, z in m, unit quaternion, 8 joint angles in rad) and `qvel` (14).
-    Action (8): torques as a share of the full torque. Goal (2): x, y of the torso, m.
+    Action (8): torques as a share of `gear`. Goal (2): x, y of the torso, m.
     An episode ends when the torso's height leaves `healthy_z_range`. Control step 0.05 s.
     """
 
@@ -72,6 +73,7 @@ class Ant(AbstractAnt):
         threshold: float = 0.5,
         radius: float = 10.0,
         healthy_z_range: Sequence[float] = (0.2, 1.0),
+        gear: float = GEAR,
     ):
         """**Arguments**
         - `engine`: see `envs.engine`.
@@ -80,8 +82,10 @@ class Ant(AbstractAnt):
         - `radius`: of the circle of goals, m.
         - `healthy_z_range`: heights of the torso between which an episode goes on, m. An ant on its back lies at
           0.27 m and seldom gets up again; a standing one is never below 0.36 m.
+        - `gear`: full torque of every motor, N m. With the paper's 150, uniform actions throw the ant on its back; a
+          weaker one keeps it on its feet.
         """
-        model = ant_model(None)
+        model = ant_model(None, gear)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
@@ -125,10 +129,16 @@ class Pose:
         return qpos, _NOISE * jr.normal(speed, (self._nv,)), u[:others]
 
 
-def ant_model(maze: Maze | None) -> mujoco.MjModel:
-    """Gymnasium's ant, between the walls of `maze` if there is one; a control step has 5 substeps."""
+def ant_model(maze: Maze | None, gear: float = GEAR) -> mujoco.MjModel:
+    """Gymnasium's ant, between the walls of `maze` if there is one; a control step has 5 substeps.
+
+    `gear`: full torque of every motor, N m; raises ValueError unless it is positive.
+    """
     spec = gymnasium_spec("ant")
     spec.delete(spec.numeric("init_qpos"))  # MJX reads it as a contact cap; the pose is `Pose`'s
+    gear = check_positive("gear", gear, "newton metres")
+    for actuator in spec.actuators:
+        actuator.gear[0] = gear
     if maze is not None:
         cap_contacts(spec)
         add_walls(spec, maze)

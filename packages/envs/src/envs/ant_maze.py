@@ -9,7 +9,7 @@ from envs._arguments import check_count, check_length, check_range
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
-from envs.ant import FRAME_SKIP, AbstractAnt, Pose, ant_model
+from envs.ant import FRAME_SKIP, GEAR, AbstractAnt, Pose, ant_model
 
 
 class AntMaze(AbstractAnt):
@@ -37,6 +37,7 @@ class AntMaze(AbstractAnt):
         episode_length: int = 1000,
         threshold: float = 0.5,
         healthy_z_range: Sequence[float] = (0.2, 1.0),
+        gear: float = GEAR,
     ):
         """**Arguments**
         - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters;
@@ -44,10 +45,10 @@ class AntMaze(AbstractAnt):
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
-        - `healthy_z_range`: see `envs.Ant`.
+        - `healthy_z_range`, `gear`: see `envs.Ant`.
         """
         self.maze = Maze(maze, cell_size, goals, starts)
-        model = ant_model(self.maze)
+        model = ant_model(self.maze, gear)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
