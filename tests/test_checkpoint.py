@@ -113,6 +113,42 @@ def test_a_foreign_checkpoint_names_the_array(checkpoints: crl.Checkpoints):
         checkpoints.restore(other)
 
 
+class Moment(eqx.Module):
+    """As much of a training state as a run needs to save it."""
+
+    env_steps: jax.Array
+    updates: jax.Array
+    weights: jax.Array
+
+
+def moment(step: int) -> Moment:
+    return Moment(jnp.int32(step), jnp.int32(0), jr.normal(jr.key(step), (50, 40)))
+
+
+@reading_damage
+def test_a_run_that_fell_back_saves_again(tmp_path: Path):
+    """The damaged state is the newest of its directory; what is saved behind it must not be skipped for that."""
+    run = crl.Run(tmp_path)
+    for step in (10, 20):
+        run.save(moment(step), wait=True)
+        run.snapshot(step, {"w": jnp.ones(3)})
+        run.log(step, 0, {})
+    run.close()
+    resume = tmp_path / "checkpoints" / "resume"
+    for file in data_files(resume / "20"):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    run = crl.Run(tmp_path)
+    state, damaged = run.restore(eqx.filter_eval_shape(moment, 0))
+    assert int(state.env_steps) == 10 and len(damaged) == 1
+    assert run.logged == 10 and run._snapshots.steps() == [10]
+    assert (tmp_path / "checkpoints" / "resume_damaged" / "20").is_dir()
+    for step in (15, 20):
+        run.save(moment(step), wait=True)
+        assert max(run._resume.steps()) == step
+        np.testing.assert_array_equal(run._resume.restore(state)[1].weights, moment(step).weights)
+    run.close()
+
+
 def test_half_written_steps_of_a_killed_run_are_removed(tmp_path: Path):
     leftover = tmp_path / "checkpoints" / "resume" / "5.orbax-checkpoint-tmp"
     leftover.mkdir(parents=True)
@@ -134,3 +170,10 @@ def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path):
     assert [json.loads(text)["env_steps"] for text in run.metrics_file.read_text().splitlines()] == [10, 20]
     assert run.logged == 20
     run.close()
+
+
+def test_a_damaged_line_of_metrics_is_named(tmp_path: Path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"env_steps": 1}\nx\n{"env_steps": 2}\n')
+    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged: line 2"):
+        crl.read_metrics(file)

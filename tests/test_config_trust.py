@@ -99,6 +99,8 @@ def test_a_run_is_accepted():
         "crl.Trainer.env = @crl.Tr\u0430iner()",
         "crl.Run.directory = '/etc'",
         "crl.Trainer.env = @missing.Thing()",
+        "import crl.wandb\nnets.ResidualMLP.activation = @crl.wandb.Wandb()",
+        "import crl.wandb\nW = @crl.wandb.Wandb()\nnets.ResidualMLP.activation = %W",
     ],
 )
 def test_an_attack_is_refused_in_one_sentence(line, tmp_path, monkeypatch):

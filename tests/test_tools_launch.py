@@ -75,6 +75,10 @@ def test_wrong_flags(capsys, arguments, message):
         ("crl.train.run = 1", "`crl.train.run` cannot be bound"),
         ("crl.Trainer.env = @train/nets.Dense", "`env` of Trainer must be an environment"),
         ("evaluation.Evaluator.env = 'u_maze'", "`env` of Evaluator must be an environment"),
+        ("crl.train.trackers = 3", "`trackers` of train must be a tuple of trackers"),
+        ("crl.train.trackers = ('x',)", "`trackers` of train must be a tuple of trackers"),
+        ("crl.infonce.logsumexp_penalty = 'x'", "`logsumexp_penalty` of infonce must be a number"),
+        ("envs.PointMaze.episode_length = 10_000_000_000", "`episode_length` must be a positive integer below 2^31"),
         ("crl.Trainer.num_envs = 64.0", "`num_envs` of Trainer must be an integer >= 1; got 64.0"),
         ("crl.Trainer.num_envs = '64'", "`num_envs` of Trainer must be an integer >= 1; got '64'"),
         ("crl.train.env_steps = 1e5", "`env_steps` of train must be an integer"),
@@ -153,6 +157,46 @@ def test_a_gpu_that_is_not_there(capsys):
     assert err.startswith("error: JAX cannot start on cuda") and "--device cpu" in err
     sentence = mistake(capsys, *QUICKSTART, "--device", "gpu")
     assert "A GPU was asked for, but JAX sees only cpu devices" in sentence
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_fails_before_the_first_line_leaves_nothing(capsys, tmp_path, monkeypatch, made):
+    """A directory that was there stays, empty."""
+    run = tmp_path / "run"
+    if not made:
+        run.mkdir()
+
+    def fail(*arguments):
+        raise ValueError("It cannot be.")
+
+    monkeypatch.setattr("crl.Run.restore", fail)
+    assert "error: It cannot be.\n" == mistake(capsys, *QUICKSTART, *settings(*TINY), "--run_dir", str(run))
+    assert not run.exists() if made else content(run) == {} and run.is_dir()
+
+
+@pytest.mark.parametrize("name", [".git", ".ssh", "notes.txt"])
+def test_a_directory_with_other_things_is_refused_and_kept(capsys, tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine").write_text("mine")
+    before = content(tmp_path)
+    wrong = settings(*TINY, "Trainer.devices = 16", "Trainer.num_envs = 16")
+    sentence = mistake(capsys, *QUICKSTART, *wrong, "--run_dir", str(tmp_path))
+    assert "holds other things and no config.gin" in sentence
+    assert content(tmp_path) == before
+
+
+def test_a_home_is_found_behind_an_equals_sign(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "taken").write_text("")
+    assert f"--run_dir {tmp_path / 'taken'} is a file" in mistake(capsys, *QUICKSTART, "--run_dir=~/taken")
+
+
+def test_a_path_that_may_not_be_read_is_one_sentence(capsys, monkeypatch):
+    def closed(*arguments):
+        raise PermissionError(13, "Permission denied", "/closed/run")
+
+    monkeypatch.setattr(launch.run_directory, "refuse_other", closed)
+    assert mistake(capsys, *QUICKSTART) == "error: /closed/run cannot be used: Permission denied.\n"
 
 
 def test_a_run_that_cannot_start_leaves_nothing(capsys):

@@ -30,12 +30,24 @@ def test_publishes_the_curve_and_the_baseline(tmp_path: Path, tmp_path_factory: 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     times = [line["eval/time_at_goal"] for line in lines if "eval/time_at_goal" in line]
     assert [point["eval/time_at_goal"] for point in summary["curve"]] == times
-    assert summary["last"]["mean"] == pytest.approx(np.mean(times[-5:]))
+    assert len(times) == 3 and summary["last"]["mean"] == pytest.approx(times[-1])  # no evaluation at both ends
+    assert summary["rise"]["mean"] == pytest.approx(times[-1] - times[0])
     assert (
         summary["uniform"]["mean"]
         == json.loads((out / "evaluation_uniform.json").read_text())["eval/time_at_goal"]["mean"]
     )
     assert summary["run"]["command"] and summary["run"]["seed"] == 0 and summary["run"]["versions"]["jax"]
+
+
+def test_numbers_of_another_snapshot_are_not_published(tmp_path, tmp_path_factory, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run(tmp_path_factory.getbasetemp()), run)
+    content = json.loads((run / "evaluation.json").read_text())
+    content["run"]["step"] = 240
+    (run / "evaluation.json").write_text(json.dumps(content))
+    assert exits.guard(publish.main, ["publish.py", "--run_dir", str(run), "--out", str(tmp_path / "out")]) == 2
+    assert "is of step 240, the run ended at 480" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

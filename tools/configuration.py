@@ -53,6 +53,12 @@ class Configuration:
             lines.append(f"{key} = {binding.value!r}")
         return "\n".join(lines) + "\n"
 
+    @property
+    def files(self) -> set[str]:
+        """The gin files, includes too, that anything in this configuration was written in."""
+        places = (*self.imports.values(), *(item.where for item in (*self.macros.values(), *self.bindings.values())))
+        return {place.rpartition(":")[0] for place in places} - {""}
+
     def value(self, name: str, default: Any = None) -> Any:
         """The literal bound to `selector.argument` without a scope, through macros; else `default`."""
         selector, _, argument = name.rpartition(".")

@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--run_dir is missing: which run?")
     if FLAGS.film and FLAGS.policy != "deterministic":
         raise UserError(f"--film shows the deterministic policy, not --policy {FLAGS.policy}.")
-    directory = Path(FLAGS.run_dir)
-    out = Path(FLAGS.out or directory)
+    directory = run_directory.given(FLAGS.run_dir)
+    out = run_directory.given(FLAGS.out) if FLAGS.out else directory
     devices.prepare(FLAGS.device)
     configuration = _stored(directory)
     if not FLAGS.trust_config:
@@ -73,12 +73,14 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
     found = devices.check(FLAGS.device)
     composition.load(configuration)
     trainer = composition.build(configuration, "trainer")
+    seed = configuration.value("crl.train.seed", 0)
+    if not isinstance(trainer, crl.Trainer) or not isinstance(seed, int):
+        raise UserError(f"{directory / run_directory.CONFIG} binds `crl.train.trainer` or `seed` to something else.")
     with composition.building(configuration):
         like = eqx.filter_eval_shape(trainer.algorithm.init, trainer.env, jax.random.key(0))
         _, agent = crl.load_agent(directory, like, step)
         evaluator = _evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
-    seed = configuration.value("crl.train.seed", 0)
     test = results.Test(evaluator, trainer.algorithm, agent, seed, step, origin, FLAGS.policy)
     print(results.table(test.numbers(out)))
     print(f"\n{out / results.evaluation_file(FLAGS.policy)}")
@@ -120,9 +122,10 @@ def _evaluator(configuration: Configuration, env: Any, episodes: int | None) -> 
 
     if "crl.train.evaluate" in map(str, configuration.bindings):
         evaluator = composition.build(configuration, "evaluate")
-        if episodes is None or episodes == evaluator.size:
-            return evaluator
-        env = evaluator.env
+        if isinstance(evaluator, evaluation.Evaluator):
+            if episodes is None or episodes == evaluator.size:
+                return evaluator
+            env = evaluator.env
     return evaluation.Evaluator(env, 128 if episodes is None else episodes)
 
 

@@ -39,8 +39,15 @@ def parse_flags(argv: Sequence[str], values: flags.FlagValues, doc: str) -> None
 
 
 def out_of_space(error: BaseException) -> bool:
-    """Whether an error, whoever raised it, says that the disk is full."""
-    return (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left on device" in str(error)
+    """Whether an error, whoever raised it, says that the disk or the user's share of it is full."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or any(text in str(error) for text in ("No space left on device", "Disk quota exceeded"))
+
+
+def _forbidden(error: BaseException) -> bool:
+    """Whether an error says that a path is not the user's to read or write, or no path at all."""
+    numbers = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
+    return isinstance(error, OSError) and error.errno in numbers and error.filename is not None
 
 
 def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
@@ -60,6 +67,9 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
         print("Stopped by the keyboard; the same command goes on from the last saved state.", file=sys.stderr)
         return INTERRUPTED
     except Exception as e:
+        if isinstance(e, OSError) and _forbidden(e):
+            _say(UserError(f"{e.filename} cannot be used: {e.strerror}."), e)
+            return MISTAKE
         if not out_of_space(e):
             raise
         _say(UserError(f"The disk is full ({sentence(e)}); what was saved before is still good."), e)

@@ -8,6 +8,7 @@ import devices
 import provenance
 import run_directory
 from configuration import Configuration
+from exits import UserError
 
 import crl
 import evaluation
@@ -37,6 +38,7 @@ class Experiment:
         composition.load(configuration)
         self.arguments = composition.build_arguments(configuration, crl.train, given=("run",))
         self.trainer: crl.Trainer = self.arguments.pop("trainer")
+        self._check_types()
         with composition.building(configuration):
             crl.check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
             self.plan = crl.plan(self.trainer, self.arguments["env_steps"], self.arguments["eval_every"])
@@ -44,9 +46,29 @@ class Experiment:
         composition.refuse_unused(configuration, self.used)
 
     def refuse_if_too_large(self, directory: Path) -> None:
-        """Raises `UserError` where this machine has too little memory, or too little disk under `directory`."""
+        """Raises `UserError` where this machine has too few devices or memory, or too little disk under `directory`."""
         with composition.building(self.configuration):
             self.plan.refuse_if_too_large(directory)
+
+    def _check_types(self) -> None:
+        trackers, evaluate = self.arguments["trackers"], self.arguments["evaluate"]
+        for name, value, sound, accepted in (
+            ("trainer", self.trainer, isinstance(self.trainer, crl.Trainer), "a trainer (in gin: @crl.Trainer())"),
+            (
+                "evaluate",
+                evaluate,
+                evaluate is None or callable(evaluate),
+                "an evaluator, such as @evaluation.Evaluator()",
+            ),
+            (
+                "trackers",
+                trackers,
+                isinstance(trackers, tuple | list) and all(map(callable, trackers)),
+                "a tuple of trackers, such as (@crl.wandb.Wandb(),)",
+            ),
+        ):
+            if not sound:
+                raise UserError(f"`{name}` of train must be {accepted}; got {value!r}.")
 
     @property
     def evaluator(self) -> evaluation.Evaluator:
@@ -83,6 +105,7 @@ class Record:
     def __call__(self, line: dict[str, float]) -> None:
         if not self.started:
             self.started = True
+            (self._directory / run_directory.REPORT).unlink(missing_ok=True)  # it is of a shorter run
             self.write()
 
     def write(self) -> None:

@@ -5,7 +5,6 @@ python tools/launch.py --gin configs/humanoid_1024.gin --set 'crl.train.seed = 3
 python tools/launch.py --gin configs/humanoid_1024.gin --dry_run
 """
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,12 +51,12 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin.")
     devices.prepare(FLAGS.device)
     configuration = reading.read(files, FLAGS.set)
-    if not trusted and any(_of_a_run(Path(file)) for file in files):
+    if not trusted and any(_of_a_run(Path(file)) for file in (*files, *configuration.files)):
         trust.check(configuration)
     configuration.check()
     name = Path(files[0]).stem
     seed = configuration.value("crl.train.seed", 0)
-    directory = Path(FLAGS.run_dir or run_directory.default(name, seed))
+    directory = run_directory.given(FLAGS.run_dir) if FLAGS.run_dir else run_directory.default(name, seed)
     run_directory.refuse_other(directory, configuration, trusted)
     if FLAGS.dry_run:
         return _dry_run(configuration, directory)
@@ -88,6 +87,7 @@ def _train(configuration: Configuration, directory: Path, name: str, argv: list[
 
     experiment = Experiment(configuration, FLAGS.device)
     experiment.refuse_if_too_large(directory)
+    made = not directory.exists()
     with run_directory.alone(directory):
         record = Record(experiment, directory, name, argv)
         arguments = experiment.arguments
@@ -108,7 +108,8 @@ def _train(configuration: Configuration, directory: Path, name: str, argv: list[
             if record.started and not isinstance(e, crl.CheckpointError):
                 raise
             if new and not record.started:
-                shutil.rmtree(directory)  # a run that could not start leaves nothing
+                run.close()
+                run_directory.withdraw(directory, made)  # a run that could not start leaves nothing
             raise UserError(exits.sentence(e)) from e
         finally:
             run.close()

@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     exits.parse_flags(argv, FLAGS, __doc__ or "")
     if FLAGS.run_dir is None or FLAGS.out is None:
         raise UserError("--run_dir and --out must be given: which run, and where its results go?")
-    run_dir, out = Path(FLAGS.run_dir), Path(FLAGS.out)
+    run_dir, out = run_directory.given(FLAGS.run_dir), run_directory.given(FLAGS.out)
     missing = [name for name in (*_COPIED, "metrics.jsonl", "meta.json") if not (run_dir / name).is_file()]
     if missing:
         raise UserError(f"--run_dir {run_dir} is no finished run: it lacks {', '.join(missing)}.")
@@ -54,17 +54,26 @@ def _summary(run_dir: Path) -> dict[str, Any]:
 
     meta = json.loads((run_dir / "meta.json").read_text())
     lines = [line for line in crl.read_metrics(run_dir / "metrics.jsonl") if "eval/time_at_goal" in line]
+    if len(lines) < 2:
+        raise UserError(f"--run_dir {run_dir} holds {len(lines)} evaluations; a curve takes 2 at least.")
+    tested = json.loads((run_dir / "evaluation.json").read_text())["run"]["step"]
+    if tested != lines[-1]["env_steps"]:
+        raise UserError(
+            f"{run_dir / 'evaluation.json'} is of step {tested}, the run ended at {lines[-1]['env_steps']}: "
+            "test the last agent first, with tools/evaluate.py."
+        )
     kept = ("env_steps", "updates", "seconds")
     curve = [{name: line[name] for name in line if name in kept or name.startswith("eval/")} for line in lines]
     times = [float(line["eval/time_at_goal"]) for line in lines]
-    rise = evaluation.difference(times[-_ENDS:], times[:_ENDS])
-    last = sum(times[-_ENDS:]) / len(times[-_ENDS:])
+    ends = min(_ENDS, len(times) // 2)  # no evaluation is at both ends
+    rise = evaluation.difference(times[-ends:], times[:ends])
+    last = sum(times[-ends:]) / ends
     return {
         "run": meta,
-        "last": {"what": f"eval/time_at_goal, mean of the last {_ENDS} evaluations", "mean": last},
+        "last": {"what": f"eval/time_at_goal, mean of the last {ends} evaluations", "mean": last},
         **_against_uniform(run_dir, last),
         "rise": {
-            "what": f"eval/time_at_goal, mean of the last {_ENDS} evaluations minus mean of the first {_ENDS}",
+            "what": f"eval/time_at_goal, mean of the last {ends} evaluations of this run minus mean of the first {ends}",
             "mean": rise.value,
             "ci_low": rise.low,
             "ci_high": rise.high,

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import trust
 from configuration import Configuration, Key
-from exits import UserError
+from exits import UserError, sentence
 from reading import read_text
 from statements import Macro, Reference, references
 
@@ -24,6 +25,14 @@ _MOST = 1_000  # references followed before they are taken to be endless
 def default(name: str, seed: Any) -> Path:
     """Where a run goes if nobody says where."""
     return Path("runs") / name / f"seed{seed}"
+
+
+def given(path: str) -> Path:
+    """A path as a user writes it: `~` is their home, which a shell leaves alone behind `=`."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as e:
+        raise UserError(f"{path}: {sentence(e)}.") from e
 
 
 def stored(directory: Path) -> Configuration | None:
@@ -40,7 +49,7 @@ def stored(directory: Path) -> Configuration | None:
             raise UserError(f"{file} cannot be read: {e}.") from e
     if directory.exists() and not directory.is_dir():
         raise UserError(f"--run_dir {directory} is a file.")
-    if directory.is_dir() and any(not path.name.startswith(".") for path in directory.iterdir()):
+    if directory.is_dir() and any(not _left_over(path.name) for path in directory.iterdir()):
         raise UserError(f"--run_dir {directory} holds other things and no {CONFIG}, so it is not a run to go on with.")
     return None
 
@@ -104,7 +113,42 @@ def finished(directory: Path, env_steps: Any) -> bool:
     if not (isinstance(env_steps, int) and metrics.is_file() and (directory / REPORT).is_file()):
         return False
     lines = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return bool(lines) and json.loads(lines[-1])["env_steps"] >= env_steps
+    try:
+        return bool(lines) and json.loads(lines[-1])["env_steps"] >= env_steps
+    except (ValueError, LookupError, TypeError) as e:
+        raise UserError(f"{metrics} is damaged: line {len(lines)} is no line of metrics.") from e
+
+
+def meta(directory: Path) -> dict[str, Any]:
+    """What `meta.json` of a run says; empty where there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    file = directory / META
+    if not file.exists():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError(f"{file} cannot be read: {sentence(e)}.") from e
+    if not isinstance(content, dict):
+        raise UserError(f"{file} is damaged: it holds no names and values.")
+    return content
+
+
+def withdraw(directory: Path, made: bool) -> None:
+    """Removes what a run that could not start has left in its directory, and that too where this process `made` it.
+
+    The directory was new or empty: `stored` refuses every other one.
+    """
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    if made:
+        directory.rmdir()
 
 
 def write(path: Path, content: str) -> None:
@@ -140,6 +184,11 @@ def alone(directory: Path) -> Iterator[None]:
         except OSError:  # a file system without locks
             pass
         yield
+
+
+def _left_over(name: str) -> bool:
+    """Whether a file is one that a run makes before its configuration, and may leave when it is killed then."""
+    return name == ".lock" or (name.startswith(".") and name.endswith(".new"))
 
 
 def _prefix(key: Key, scope: tuple[str, ...]) -> bool:

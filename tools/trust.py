@@ -32,6 +32,8 @@ OPTAX = frozenset(f"{_OPTIMISERS} {_AROUND_THEM} {_SCHEDULES}".split())
 GIN = ("gin.macro", "gin.singleton")
 # The two names of kernel files (`_x.py`) that a run is made of and that are not Equinox modules.
 _KERNEL = ("crl.train", "evaluation.Evaluator")
+# A tracker that may send to a service with the reader's credentials: for `crl.train.trackers` and nothing else.
+_TRACKER, _TRACKERS = "crl.wandb.Wandb", "crl.train.trackers"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 _LIFT = "--trust_config runs it all the same; then it can do whatever you can do"
 
@@ -56,6 +58,11 @@ def check(configuration: Configuration) -> None:
             raise _refused(where, f"names `{selector}`")
         if not all(_WORD.match(part) for part in filter(None, scope.split("/"))):
             raise _refused(where, f"has the scope `{scope}`")
+    bound = [(str(key), binding) for key, binding in configuration.bindings.items()]
+    for name, binding in (*bound, *configuration.macros.items()):
+        for item in references(binding.value):
+            if isinstance(item, Reference) and item.selector == _TRACKER and name != _TRACKERS:
+                raise _refused(binding.where, f"gives `{_TRACKER}` to `{name}`")
     for module, where in configuration.imports.items():
         if not _importable(module):
             raise UserError(f"{where}: there is no module `{module}`.")

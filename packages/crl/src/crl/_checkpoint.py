@@ -56,10 +56,13 @@ class Checkpoints:
         leaves = {name: _describe(array) | {"sha256": _digest(array)} for name, array in arrays.items()}
         leaves = {"arrays": leaves, "sha256": _digest_json(leaves)}
         stored = {name: array for name, array in arrays.items() if array.size}
-        self._manager.save(
+        written = self._manager.save(
             step,
             args=ocp.args.Composite(arrays=ocp.args.StandardSave(stored), leaves=ocp.args.JsonSave(leaves)),
+            force=True,  # else Orbax skips, without a word, a step behind the newest
         )
+        if not written:
+            raise CheckpointError(f"Step {step} could not be saved in {self.directory}.")
         if wait:
             self.wait()
 
@@ -67,6 +70,20 @@ class Checkpoints:
         """Returns when nothing is being written any more; raises what went wrong while writing."""
         self._manager.wait_until_finished()
         self._manager.check_for_errors()
+
+    def set_aside(self, after: int) -> None:
+        """Moves the steps behind `after` into `<directory>_damaged`, out of the way of new ones."""
+        for step in [step for step in self.steps() if step > after]:
+            aside = self.directory.parent / f"{self.directory.name}_damaged"
+            aside.mkdir(exist_ok=True)
+            shutil.rmtree(aside / str(step), ignore_errors=True)
+            (self.directory / str(step)).rename(aside / str(step))
+        self._manager.reload()
+
+    def remove(self, after: int) -> None:
+        """Removes the steps behind `after`."""
+        for step in [step for step in self.steps() if step > after]:
+            self._manager.delete(step)
 
     def restore(self, like: PyTree, step: int | None = None) -> tuple[int, PyTree, list[str]]:
         """Reads a step, or the newest one that verifies.

@@ -12,6 +12,7 @@ import psutil
 from jaxtyping import PyTree
 
 from ._cost import matmul_flops, peak_bytes
+from ._mesh import data_mesh
 from ._trainer import Trainer, traced_update
 
 
@@ -29,6 +30,7 @@ class Plan:
         update_bytes: what one update needs at its worst moment besides the state (from above).
         snapshot_bytes: one agent snapshot on disk.
         snapshots: how many the run leaves.
+        devices: that share the replay and the batch.
     """
 
     parameters: dict[str, int]
@@ -42,6 +44,7 @@ class Plan:
     update_bytes: int
     snapshot_bytes: int
     snapshots: int
+    devices: int
 
     @property
     def state_bytes(self) -> int:
@@ -50,9 +53,10 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """On the device while learning. On a CPU the copy that a checkpoint is written from comes on top."""
-        copy = self.state_bytes if jax.default_backend() == "cpu" else 0
-        return self.state_bytes + self.update_bytes + copy
+        """On each device while learning. CPU devices share one memory, and the copy that is saved is there too."""
+        if jax.default_backend() == "cpu":
+            return 2 * self.state_bytes + self.update_bytes
+        return self.agent_bytes + (self.replay_bytes + self.update_bytes) // self.devices
 
     @property
     def disk_bytes(self) -> int:
@@ -78,7 +82,8 @@ class Plan:
         ]
 
     def refuse_if_too_large(self, directory: Path) -> None:
-        """Raises `ValueError` where the memory of the device or the disk under `directory` is too small."""
+        """Raises `ValueError` where there are too few devices, or too little memory or disk under `directory`."""
+        data_mesh(self.devices)
         available = memory_available()
         if self.memory_bytes > available:
             raise ValueError(
@@ -118,7 +123,8 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
         agent_bytes=agent_bytes,
         update_bytes=peak_bytes(update) - agent_bytes,
         snapshot_bytes=_tree_bytes(state.agent.networks),
-        snapshots=2 + env_steps // eval_every,
+        snapshots=2 + min(collects, env_steps // eval_every),
+        devices=trainer.devices,
     )
 
 

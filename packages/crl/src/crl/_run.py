@@ -37,12 +37,15 @@ class Run:
     def restore(self, like: PyTree) -> tuple[PyTree | None, list[str]]:
         """The newest state that verifies and a sentence for each newer one that does not; `None` in a new run.
 
-        Lines of `metrics.jsonl` behind that state are cut off, in one atomic rename, and written again by the run.
+        Lines of `metrics.jsonl` behind that state are cut off, in one atomic rename, and written again by the run;
+        so are snapshots. States that do not verify are moved to `checkpoints/resume_damaged`.
         """
         if not self._resume.steps():
             self._rewind(-1, -1)
             return None, []
-        _, state, damaged = self._resume.restore(like)
+        step, state, damaged = self._resume.restore(like)
+        if damaged:
+            self._resume.set_aside(after=step)
         self._rewind(int(state.env_steps), int(state.updates))
         return state, damaged
 
@@ -99,16 +102,24 @@ class Run:
         if kept:
             self.logged = kept[-1]["env_steps"]
             self._started -= kept[-1]["seconds"]
+        self._snapshots.remove(after=self.logged)
 
 
 def read_metrics(path: Path | str) -> list[dict[str, int | float]]:
-    """The lines of a `metrics.jsonl`; a last line that was cut by a kill is left out."""
+    """The lines of a `metrics.jsonl`; a last line that was cut by a kill is left out.
+
+    Raises:
+        ValueError: another line is damaged.
+    """
     path, lines = Path(path), []
     if not path.exists():
         return lines
-    for text in path.read_text().splitlines(keepends=True):
+    for number, text in enumerate(path.read_text().splitlines(keepends=True), start=1):
         if text.endswith("\n"):
-            lines.append(json.loads(text))
+            try:
+                lines.append(json.loads(text))
+            except ValueError as e:
+                raise ValueError(f"{path} is damaged: line {number} is no line of metrics.") from e
     return lines
 
 

@@ -1,5 +1,6 @@
 """The host's side of training: what runs when, and what is written down."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -63,7 +64,8 @@ def train(
         evaluate: scores the deterministic policy; `evaluation.Evaluator` in the configs.
         seed: of every draw of the run.
         checkpoint_minutes: between two saved states.
-        call_seconds: how long one call of the learner may take about; signals and saves wait for its end.
+        call_seconds: how long one call of the learner may take about; signals and saves wait for its end, or for
+            that of an evaluation.
         trackers: called with every line of metrics as well.
         run: where everything is written.
 
@@ -115,7 +117,7 @@ def check_schedule(env_steps: int, eval_every: int, seed: int, checkpoint_minute
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
             raise ValueError(f"`{name}` of train must be an integer from {least} to 2^31 - 1; got {value!r}.")
     for name, value in (("checkpoint_minutes", checkpoint_minutes), ("call_seconds", call_seconds)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             raise ValueError(f"`{name}` of train must be a number above 0; got {value!r}.")
 
 

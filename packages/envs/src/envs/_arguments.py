@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 
 def check_count(name: str, value: int) -> int:
-    """Returns `value` if it is a positive integer; raises ValueError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer, not {value!r}.")
+    """Returns `value` if it is a positive integer below 2^31; raises ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
+        raise ValueError(f"`{name}` must be a positive integer below 2^31, not {value!r}.")
     return value
 
 

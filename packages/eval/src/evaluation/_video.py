@@ -111,7 +111,7 @@ def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tupl
         "-threads",
         "2",
     ]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, *target, str(partial)]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, *target, f"file:{partial}"]
     try:
         with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
             assert process.stdin is not None
