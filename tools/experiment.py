@@ -51,24 +51,17 @@ class Experiment:
             self.plan.refuse_if_too_large(directory)
 
     def _check_types(self) -> None:
-        trackers, evaluate = self.arguments["trackers"], self.arguments["evaluate"]
-        for name, value, sound, accepted in (
-            ("trainer", self.trainer, isinstance(self.trainer, crl.Trainer), "a trainer (in gin: @crl.Trainer())"),
-            (
-                "evaluate",
-                evaluate,
-                evaluate is None or callable(evaluate),
-                "an evaluator, such as @evaluation.Evaluator()",
-            ),
-            (
-                "trackers",
-                trackers,
-                isinstance(trackers, tuple | list) and all(map(callable, trackers)),
-                "a tuple of trackers, such as (@crl.wandb.Wandb(),)",
-            ),
-        ):
-            if not sound:
-                raise UserError(f"`{name}` of train must be {accepted}; got {value!r}.")
+        trainer, evaluate, trackers = self.trainer, self.arguments["evaluate"], self.arguments["trackers"]
+        if not isinstance(trainer, crl.Trainer):
+            raise UserError(f"`trainer` of train must be a trainer (in gin: @crl.Trainer()); got {trainer!r}.")
+        if evaluate is not None and not callable(evaluate):
+            raise UserError(
+                f"`evaluate` of train must be an evaluator (in gin: @evaluation.Evaluator()); got {evaluate!r}."
+            )
+        if not isinstance(trackers, tuple | list) or not all(map(callable, trackers)):
+            raise UserError(
+                f"`trackers` of train must be a tuple of trackers (in gin: (@crl.wandb.Wandb(),)); got {trackers!r}."
+            )
 
     @property
     def evaluator(self) -> evaluation.Evaluator:
