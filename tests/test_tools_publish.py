@@ -6,7 +6,6 @@ from pathlib import Path
 
 import evaluate
 import exits
-import numpy as np
 import publish
 import pytest
 from tool_runs import ROOT, as_a_user, finished_run

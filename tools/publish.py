@@ -73,7 +73,7 @@ def _summary(run_dir: Path) -> dict[str, Any]:
         "last": {"what": f"eval/time_at_goal, mean of the last {ends} evaluations", "mean": last},
         **_against_uniform(run_dir, last),
         "rise": {
-            "what": f"eval/time_at_goal, mean of the last {ends} evaluations of this run minus mean of the first {ends}",
+            "what": f"eval/time_at_goal, mean of this run's last {ends} evaluations minus that of its first {ends}",
             "mean": rise.value,
             "ci_low": rise.low,
             "ci_high": rise.high,
