@@ -8,6 +8,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8 --x
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
+import pytest
 from hypothesis import settings
 
 # The same examples every time, and no folder of examples left behind.
@@ -16,3 +17,18 @@ settings.load_profile("suite")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The numbers a proof prints are what it is run for."""
+    if _proofs(config):
+        config.option.reportchars += "P"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No workers for proofs: they measure time and memory, each for itself."""
+    return 0 if _proofs(config) else None
+
+
+def _proofs(config: pytest.Config) -> bool:
+    return config.option.markexpr == "proof"

@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.random as jr
 import pytest
+from environment import users_environment
 
 import crl
 import envs
@@ -63,6 +64,15 @@ def test_a_run_that_cannot_fit_is_refused(tmp_path: Path):
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
 def test_an_update_of_1024_layers_compiles_about_as_fast_as_one_of_4():
+    """In a process of its own, because the suite switches LLVM's optimisation off."""
+    done = subprocess.run([sys.executable, __file__], check=True, env=users_environment(), stdout=subprocess.PIPE)
+    medians = json.loads(done.stdout)
+    print("CPU seconds to trace and compile one update, by depth:", medians)
+    assert medians["1024"] <= 1.5 * medians["4"]
+
+
+def compile_seconds() -> dict[int, float]:
+    """CPU seconds to trace and compile one update, by depth: medians of 5, interleaved."""
     seconds: dict[int, list[float]] = {4: [], 8: [], 1024: []}
     for _ in range(5):
         for depth, measured in seconds.items():
@@ -70,9 +80,7 @@ def test_an_update_of_1024_layers_compiles_about_as_fast_as_one_of_4():
             lower(trainer(depth, width=256, batch_size=512)).compile()
             measured.append(time.process_time() - began)
             jax.clear_caches()
-    medians = {depth: statistics.median(measured) for depth, measured in seconds.items()}
-    print("CPU seconds to trace and compile one update, by depth:", medians)
-    assert medians[1024] <= 1.5 * medians[4]
+    return {depth: statistics.median(measured) for depth, measured in seconds.items()}
 
 
 @pytest.mark.proof
@@ -90,8 +98,12 @@ def test_humanoid_1024_performs_real_updates(tmp_path: Path):
     sets = [f"--set={name} = {value}" for name, value in settings.items()]
     config = str(ROOT / "configs/humanoid_1024.gin")
     launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(tmp_path)]
-    subprocess.run([*launch, *sets], check=True)
+    subprocess.run([*launch, *sets], check=True, env=users_environment())
     last = crl.read_metrics(tmp_path / "metrics.jsonl")[-1]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
     print(json.dumps(last, indent=1), f"peak memory {peak:.1f} GB")
     assert last["updates"] == 3
+
+
+if __name__ == "__main__":
+    print(json.dumps(compile_seconds()))

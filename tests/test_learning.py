@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import optax
 import pytest
+from environment import users_environment
 
 import crl
 import envs
@@ -99,4 +100,5 @@ def launch(config: str, run_dir: Path, *settings: str) -> None:
 
 
 def tool(name: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, str(ROOT / "tools" / name), *arguments], check=True)
+    command = [sys.executable, str(ROOT / "tools" / name), *arguments]
+    subprocess.run(command, check=True, env=users_environment())

@@ -1,7 +1,6 @@
 """A run that is killed and continued ends with the same bits as one that never stopped."""
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from environment import users_environment
 
 ROOT = Path(__file__).parent.parent
 # A few seconds of training: states are saved all the time, so that kills also fall into saves.
@@ -38,8 +38,7 @@ def command(run_dir: Path, **changes: object) -> list[str]:
 
 
 def start(run_dir: Path, **changes: object) -> subprocess.Popen:
-    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-    environment["JAX_COMPILATION_CACHE_DIR"] = str(cache(run_dir))
+    environment = users_environment() | {"JAX_COMPILATION_CACHE_DIR": str(cache(run_dir))}
     return subprocess.Popen(
         command(run_dir, **changes),
         env=environment,
@@ -77,24 +76,42 @@ def started_training(run_dir: Path) -> bool:
     return file.exists() and file.read_text().count("\n") >= 2
 
 
+def saving(run_dir: Path) -> bool:
+    """Whether a state is being written at this moment, or was when the run was killed."""
+    return any((run_dir / "checkpoints" / "resume").glob("*.orbax-checkpoint-tmp*"))
+
+
 def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
-    """Kills a run `kills` times at moments drawn from `seed`, continues it each time, and compares the end."""
+    """Kills a run `kills` times at moments drawn from `seed`, continues it each time, and compares the end.
+
+    The first kill falls into the training and the last into a save; the others fall anywhere, start-up included.
+    """
     print(f"kill seed {seed}")
     rng = random.Random(seed)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
+    total = {"crl__train__env_steps": SETTINGS["crl.train.env_steps"] * max(1, kills // 2)}
     began = time.monotonic()
-    finish(whole)
-    length = time.monotonic() - began
+    process = start(whole, **total)
+    while not started_training(whole):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    ready = time.monotonic() - began
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    # No run trains for longer than this share before it is killed, so that it cannot end before the last kill.
+    share = (time.monotonic() - began - ready) / (kills + 2)
     for i in range(kills):
-        process = start(broken)
-        # The first kill waits until training goes on, the later ones fall anywhere, start-up included.
+        process = start(broken, **total)
         while i == 0 and not started_training(broken) and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, length / 3 if i == 0 else length))
+        time.sleep(rng.uniform(0, share if i == 0 else ready / 2 + share))
+        while i == kills - 1 and not saving(broken) and process.poll() is None:
+            time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-        print(f"kill {i}: rc {process.returncode}, {len(crl_lines(broken))} lines")
-    finish(broken)
+        output, _ = process.communicate()
+        print(f"kill {i}: {len(crl_lines(broken))} lines, {'in a save' if saving(broken) else 'not in a save'}")
+        assert process.returncode == -signal.SIGKILL, f"the run was over before kill {i}: {output}"
+    finish(broken, **total)
     assert final_bits(broken) == final_bits(whole)
     assert metrics(broken) == metrics(whole)
     # Every start found the learner compiled: one that had not would have added its program to the cache.
@@ -111,6 +128,7 @@ def test_killed_and_continued(tmp_path: Path):
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3600)
 def test_killed_ten_times_and_continued(tmp_path: Path):
     kill_and_resume(tmp_path, kills=10, seed=random.randrange(10**6))
 

@@ -1,7 +1,6 @@
 """The tools as a user starts them, and one tiny finished run that the tests of the tools share."""
 
 import hashlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import devices
 import jaxtyping
 import pytest
+from environment import users_environment
 
 ROOT = Path(__file__).parent.parent
 QUICKSTART = ("--gin", str(ROOT / "configs/quickstart.gin"))
@@ -49,13 +49,12 @@ def settings(*values: str) -> list[str]:
 def start(tool: str, *arguments: str, **environment: str) -> subprocess.Popen:
     """A tool in a process of its own, where every warning is an error."""
     command = [sys.executable, "-W", "error", str(ROOT / "tools" / tool), *arguments]
-    inherited = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     # XLA's optimisations take longer than what they would save here.
     environment = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment}
     return subprocess.Popen(
         command,
         cwd=ROOT,
-        env=inherited | environment,
+        env=users_environment() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
