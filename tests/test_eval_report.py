@@ -13,6 +13,7 @@ from eval_line import Line, go_and_stay
 from PIL import Image
 
 from evaluation import Evaluator, curve, evaluate, report
+from evaluation._tables import goals_table
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
 SVG = {"path", "line", "rect", "circle"}
@@ -120,6 +121,12 @@ def test_the_page_holds_everything_and_loads_nothing(run):
     ):
         assert expected in text, expected
     assert not list(run.glob(".*"))
+
+
+def test_every_goal_is_shown_with_its_spread():
+    reached = {"mean": 0.5, "ci_low": 0.2, "ci_high": 0.8}
+    text = goals_table([{"goal": [1.0, 2.5], "n": 10, "eval/success_any": reached}])
+    assert "1, 2.5" in text and "<td>10</td>" in text and "50.0%<br><small>20.0 – 80.0%</small>" in text
 
 
 def test_nothing_of_a_foreign_run_is_executed(run):

@@ -48,11 +48,10 @@ def metrics_table(numbers: dict[str, dict[str, Any]]) -> str:
 
 def _metric(name: str, entry: dict[str, Any]) -> str:
     label, meaning = METRICS.get(name, (name.removeprefix("eval/").replace("_", " "), ""))
-    between, bar = "–", ""
+    between, bar = _between(name, entry), ""
     low, high, mean = (entry.get(key) for key in ("ci_low", "ci_high", "mean"))
     spread = ""
     if low is not None and high is not None and is_number(low) and is_number(high):
-        between = f"{amount(name, low, False).rstrip('%')} – {amount(name, high, False)}"
         spread = f'<i style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></i>'
     if name in SHARES and mean is not None and is_number(mean):
         bar = f'<div class="bar"><b style="width:{100 * mean:.2f}%"></b>{spread}</div>'
@@ -62,8 +61,15 @@ def _metric(name: str, entry: dict[str, Any]) -> str:
     )
 
 
+def _between(name: str, entry: dict[str, Any]) -> str:
+    low, high = entry.get("ci_low"), entry.get("ci_high")
+    if not is_number(low) or not is_number(high):
+        return "–"
+    return f"{amount(name, low, False).rstrip('%')} – {amount(name, high, False)}"
+
+
 def goals_table(goals: list[dict[str, Any]]) -> str:
-    """One row a goal: how many episodes had it and how they went."""
+    """One row a goal: how many episodes had it and how they went, each mean with its 95 % interval below it."""
     columns = {
         "eval/success_any": "Reached",
         "eval/success_end": "At the end",
@@ -73,7 +79,8 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
     head = "".join(f"<th>{label}</th>" for label in columns.values())
     rows = []
     for goal in goals:
-        cells = "".join(f"<td>{amount(name, goal.get(name, {}).get('mean'))}</td>" for name in columns)
+        entries = [(name, goal.get(name, {})) for name in columns]
+        cells = "".join(f"<td>{amount(n, e.get('mean'))}<br><small>{_between(n, e)}</small></td>" for n, e in entries)
         place = ", ".join(f"{float(x):g}" for x in goal["goal"])
         rows.append(f'<tr><th scope="row">{place}</th><td>{count(goal.get("n"))}</td>{cells}</tr>')
     return (
