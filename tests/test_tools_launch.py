@@ -264,6 +264,21 @@ def test_the_directory_of_another_run(finished, capsys, setting, message):
     assert content(finished) == before
 
 
+def test_a_run_does_not_go_on_with_another_engine(finished, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    meta = json.loads((run / "meta.json").read_text())
+    (run / "meta.json").write_text(json.dumps(meta | {"engine": "mjx"}))
+    before = content(run)
+    longer = settings(*TINY, "train.env_steps = 960")
+    sentence = mistake(capsys, *QUICKSTART, "--run_dir", str(run), *longer)
+    assert "holds a run on the engine 'mjx', and here it would go on with 'native'" in sentence
+    (run / "meta.json").write_text("{")
+    assert f"{run / 'meta.json'} cannot be read" in mistake(capsys, *QUICKSTART, "--run_dir", str(run), *longer)
+    (run / "meta.json").write_text(json.dumps(meta | {"engine": "mjx"}))
+    assert content(run) == before
+
+
 def test_somebody_elses_configuration_is_not_run(finished, capsys, tmp_path):
     theirs = tmp_path / "theirs"
     theirs.mkdir()

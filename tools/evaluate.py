@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if not FLAGS.trust_config:
         trust.check(configuration)
     configuration.check()
+    run_directory.meta(directory)  # the report reads it: damaged, it is found here
     step = _step(directory, FLAGS.step)
     return _evaluate(configuration, directory, step, out, [*argv])
 

@@ -87,6 +87,7 @@ def _train(configuration: Configuration, directory: Path, name: str, argv: list[
 
     experiment = Experiment(configuration, FLAGS.device)
     experiment.refuse_if_too_large(directory)
+    run_directory.refuse_other_engine(directory, experiment.trainer.env.engine.name)
     made = not directory.exists()
     with run_directory.alone(directory):
         record = Record(experiment, directory, name, argv)

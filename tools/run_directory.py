@@ -76,6 +76,16 @@ def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
     raise UserError(f"{directory} holds another run: {shown}{more}; choose another --run_dir.")
 
 
+def refuse_other_engine(directory: Path, engine: str) -> None:
+    """Raises `UserError` where a run would go on with other physics: `auto` may mean another engine on this machine."""
+    before = meta(directory).get("engine", engine)
+    if before != engine:
+        raise UserError(
+            f"{directory} holds a run on the engine {before!r}, and here it would go on with {engine!r}: set the "
+            f"environment's `engine` to {before!r}, or choose another --run_dir."
+        )
+
+
 def learning(configuration: Configuration) -> dict[str, str]:
     """The bindings that what is learned depends on: those that `crl.train` reaches without its evaluation."""
     reached: dict[str, str] = {}
