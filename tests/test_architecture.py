@@ -54,6 +54,7 @@ def test_every_package_can_be_released(package: str):
     home = SOURCES[package].parent.parent
     project = tomllib.loads((home / "pyproject.toml").read_text())["project"]
     assert (SOURCES[package] / "py.typed").exists()
+    assert (home / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()  # wheels take it from here
     assert f"## {project['version']}" in (home / "CHANGELOG.md").read_text()
     assert f"| {project['name']} | {project['version']} |" in (ROOT / "WORKSPACE.md").read_text()
     assert (home / "README.md").read_text().startswith(f"# {project['name']}\n")
