@@ -159,11 +159,20 @@ class _Loop:
         for sentence in damaged:
             self.display.say(f"{sentence} An older one is used.")
         if state is None:
-            state = eqx.filter_jit(lambda key: self.trainer.init(key))(key)
+            state = self._fresh(like, key)
         else:
             self.display.say(f"Going on from {int(state.env_steps):,} steps and {int(state.updates):,} updates.")
         self.marked = (int(state.env_steps), int(state.updates), time.monotonic())
         return to_devices(state, self.trainer.shardings(state))
+
+    def _fresh(self, like: TrainState, key: Key[Array, ""]) -> TrainState:
+        """A new state, made where it belongs: the whole replay may be larger than one device."""
+        shapes, static = eqx.partition(like, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+
+        def init(key: Key[Array, ""]) -> PyTree:
+            return eqx.filter(self.trainer.init(key), eqx.is_array)
+
+        return eqx.combine(jax.jit(init, out_shardings=self.trainer.shardings(shapes))(key), static)
 
     def check(self, state: TrainState, done: int, asked: int) -> None:
         """Stops the run at the first number that is not finite."""
