@@ -1,5 +1,6 @@
 """The two halves of a training step are traced and compiled once, wherever a state comes from."""
 
+import signal
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -70,3 +71,32 @@ def test_a_whole_run_traces_each_part_once(tmp_path: Path):
         run.close()
     assert (int(state.env_steps), int(state.updates)) == (800, 27)
     assert traces == {"init": 2, "collect": 1, "learn": 1}  # init: its shapes, to restore into, and the state itself
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, number: int):
+    asked = []
+
+    def evaluate(policy, key) -> dict[str, float]:
+        asked.append(jr.key_data(key).tolist())
+        if len(asked) == 2:
+            signal.raise_signal(number)
+            raise AssertionError("the evaluation went on after the signal")
+        return {"eval/mark": float(len(asked))}
+
+    def train(directory: Path) -> list[dict[str, int | float]]:
+        run = crl.Run(directory)
+        try:
+            crl.train(make_trainer(1), env_steps=800, eval_every=400, evaluate=evaluate, run=run)
+        finally:
+            run.close()
+        return [line for line in crl.read_metrics(run.metrics_file) if "eval/mark" in line]
+
+    handler = signal.getsignal(number)
+    with pytest.raises(crl.Interrupted) as interrupted:
+        train(tmp_path / "broken")
+    assert interrupted.value.signal == number and signal.getsignal(number) == handler
+    broken = train(tmp_path / "broken")
+    assert asked[1] == asked[2] and [line["eval/mark"] for line in broken] == [1.0, 3.0, 4.0]
+    whole = train(tmp_path / "whole")
+    assert [line["train/critic_loss"] for line in broken[1:]] == [line["train/critic_loss"] for line in whole[1:]]

@@ -3,8 +3,8 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial, wraps
 
 import equinox as eqx
@@ -19,6 +19,7 @@ from envs import Policy
 
 from ._progress import Display
 from ._run import Run, to_devices
+from ._signals import BrokenOff, Signals
 from ._trainer import Trainer, TrainState
 
 Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, int | float]]
@@ -64,8 +65,8 @@ def train(
         evaluate: scores the deterministic policy; `evaluation.Evaluator` in the configs.
         seed: of every draw of the run.
         checkpoint_minutes: between two saved states.
-        call_seconds: how long one call of the learner may take about; signals and saves wait for its end, or for
-            that of an evaluation.
+        call_seconds: how long one call of the learner may take about; signals and saves wait for its end. An
+            evaluation that a signal breaks off is done again by the run that goes on.
         trackers: called with every line of metrics as well.
         run: where everything is written.
 
@@ -75,7 +76,8 @@ def train(
         Interrupted: SIGTERM or SIGUSR1 came, and the state is saved.
     """
     check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds)
-    with _signals() as caught, Display(env_steps) as display:
+    with Signals() as signals, Display(env_steps) as display:
+        evaluate = evaluate and signals.breaking_off(evaluate)
         loop = _Loop(trainer, evaluate, seed, eval_every, trackers, run, display)
 
         state = loop.start()
@@ -94,16 +96,17 @@ def train(
                 if not first:
                     chunk = max(1, int(done * call_seconds / (time.monotonic() - began)))
             elif run.logged < steps and loop.line_due(steps, env_steps):
-                loop.log(state, env_steps)
+                with suppress(BrokenOff):
+                    loop.log(state, env_steps)
             elif steps >= env_steps:
                 run.save(state, wait=True)
                 return state
             else:
                 display.show("prefill" if trainer.updates_due(steps) == 0 else "train", steps)
                 state = collect(state)
-            if caught:
+            if signals.caught:
                 run.save(state, wait=True)
-                raise Interrupted(caught[0])
+                raise Interrupted(signals.caught[0])
             if time.monotonic() - saved_at > 60 * checkpoint_minutes:
                 if not run.save(state):
                     display.say("The last checkpoint is still being written; this one is skipped.")
@@ -224,16 +227,3 @@ class _Loop:
             "speed/env_steps_per_second": (steps - steps_then) / seconds,
             "speed/updates_per_second": (updates - updates_then) / seconds,
         }
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGTERM and SIGUSR1 instead of dying of them; the list fills while the block runs."""
-    caught: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGUSR1)
-    before = [signal.signal(number, lambda number, _: caught.append(number)) for number in numbers]
-    try:
-        yield caught
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

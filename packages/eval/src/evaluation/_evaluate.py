@@ -10,6 +10,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from envs import AbstractEnv, Policy, deterministic
 from evaluation._first_episode import Moment, begin, proceed
 
+_STEPS_A_CALL = 100
+
 
 class EpisodeRecord(eqx.Module):
     """What happened in the first episode of each environment.
@@ -57,7 +59,8 @@ class Evaluator:
         self.env = env
         self.size = episodes
         # The environment is closed over, not passed: its maze and model are constants of the program.
-        self._first_episodes = eqx.filter_jit(lambda policy, key: _first_episodes(env, episodes, policy, key))
+        self._begin = eqx.filter_jit(lambda key: _begin(env, episodes, key))
+        self._proceed = eqx.filter_jit(lambda policy, keys, progress: _proceed(env, policy, keys, progress))
 
     def __call__(self, policy: Policy, key: Key[Array, ""]) -> dict[str, float]:
         """Means over episodes of the policy without noise, named `eval/...`."""
@@ -76,34 +79,51 @@ class Evaluator:
         device = jax.local_devices()[0]
         arrays, rest = eqx.partition((policy, key), eqx.is_array)
         policy, key = eqx.combine(jax.device_put(arrays, device), rest)
-        return self._first_episodes(policy, key)
+        progress, keys = self._begin(key)
+        goal = progress.moment.state.env.goal
+        # In calls of some steps, so that a signal's handler need not wait for whole episodes.
+        while np.any(progress.moment.running):
+            progress = self._proceed(policy, keys, progress)
+        return EpisodeRecord(
+            goal=goal,
+            time_at_goal=progress.time_at_goal,
+            success_any=progress.time_at_goal > 0,
+            success_end=progress.moment.at_goal,
+            distance=progress.moment.distance,
+            length=progress.length,
+        )
 
 
-def _first_episodes(env: AbstractEnv, episodes: int, policy: Policy, key: Key[Array, ""]) -> EpisodeRecord:
+class _Progress(eqx.Module):
+    """Where the episodes are after `t` steps, and what was counted in them so far."""
+
+    t: Int[Array, ""]
+    moment: Moment
+    time_at_goal: Int[Array, " episode"]
+    length: Int[Array, " episode"]
+
+
+def _begin(env: AbstractEnv, episodes: int, key: Key[Array, ""]) -> tuple[_Progress, Key[Array, " episode"]]:
     start_key, reset_key = jr.split(key)
-    moment = begin(env, jr.split(start_key, episodes))
-    keys = jr.split(reset_key, episodes)
     zero = jnp.zeros(episodes, jnp.int32)
+    moment = begin(env, jr.split(start_key, episodes))
+    return _Progress(jnp.int32(0), moment, zero, zero), jr.split(reset_key, episodes)
+
+
+def _proceed(env: AbstractEnv, policy: Policy, keys: Key[Array, " episode"], progress: _Progress) -> _Progress:
+    end = progress.t + _STEPS_A_CALL
 
     # A while loop, because bad humanoids fall within a second: nothing is computed after the last has fallen.
-    def some_run(carry: tuple[Array, Moment, Array, Array]) -> Bool[Array, ""]:
-        return jnp.any(carry[1].running)
+    def some_run(now: _Progress) -> Bool[Array, ""]:
+        return jnp.any(now.moment.running) & (now.t < end)
 
-    def one_step(carry: tuple[Array, Moment, Array, Array]) -> tuple[Array, Moment, Array, Array]:
-        t, before, time_at_goal, length = carry
-        after = proceed(env, policy, before, keys, t)
-        at_goal = (before.running & after.at_goal).astype(jnp.int32)
-        return t + 1, after, time_at_goal + at_goal, length + before.running.astype(jnp.int32)
+    def one_step(now: _Progress) -> _Progress:
+        after = proceed(env, policy, now.moment, keys, now.t)
+        at_goal = (now.moment.running & after.at_goal).astype(jnp.int32)
+        length = now.length + now.moment.running.astype(jnp.int32)
+        return _Progress(now.t + 1, after, now.time_at_goal + at_goal, length)
 
-    _, last, time_at_goal, length = jax.lax.while_loop(some_run, one_step, (jnp.int32(0), moment, zero, zero))
-    return EpisodeRecord(
-        goal=moment.state.env.goal,
-        time_at_goal=time_at_goal,
-        success_any=time_at_goal > 0,
-        success_end=last.at_goal,
-        distance=last.distance,
-        length=length,
-    )
+    return jax.lax.while_loop(some_run, one_step, progress)
 
 
 def by_name(record: EpisodeRecord, env: AbstractEnv) -> dict[str, np.ndarray]:
