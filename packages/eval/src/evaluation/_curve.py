@@ -74,7 +74,7 @@ def curve(metrics: Path | str, png: Path | str, title: str = "") -> None:
 
 def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
     shown = [(series[name], label, colour) for name, label, colour in REACHING if name in series]
-    axes.set_title(title or "Learning curve", loc="left", fontsize=14, pad=22)
+    axes.set_title(title or "Learning curve", loc="left", fontsize=14, pad=28)
     axes.set_ylim(0, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("environment steps", color=_MUTED)
