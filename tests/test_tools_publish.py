@@ -8,6 +8,7 @@ import evaluate
 import exits
 import publish
 import pytest
+import reading
 from tool_runs import ROOT, as_a_user, finished_run
 
 
@@ -62,3 +63,15 @@ def test_what_stands_in_results_says_where_it_is_from(folder: Path):
     assert run["command"].startswith("python tools/launch.py --gin configs/") and len(run["git_commit"]) == 40
     assert run["versions"]["jax"] and isinstance(run["seed"], int) and summary["curve"][0]["env_steps"] == 0
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
+    # What was trained is what stands in configs/ today: the same values, whatever the comments say.
+    today = reading.read([ROOT / "configs" / f"{folder.name}.gin"])
+    assert reading.read([folder / "config.gin"]).text() == today.text()
+
+
+def test_the_published_ant_learned_to_walk_to_goals():
+    summary = json.loads((ROOT / "results" / "ant_u_maze" / "summary.json").read_text())
+    assert summary["curve"][-1]["env_steps"] >= 2_000_000
+    times = [point["eval/time_at_goal"] for point in summary["curve"]]
+    assert summary["rise"]["mean"] == pytest.approx(sum(times[-5:]) / 5 - sum(times[:5]) / 5)
+    assert summary["rise"]["ci_low"] > 0
+    assert summary["uniform"]["n"] == 128 and sum(times[-5:]) / 5 >= 3 * summary["uniform"]["mean"]
