@@ -98,6 +98,7 @@ def test_wrong_flags(capsys, arguments, message):
         ("envs.PointMaze.engine = 'bullet'", "bullet"),
         ("crl.Trainer.batch_size = 1_000_000", "`batch_size` of Trainer must not exceed the replay's"),
         ("crl.ContrastiveRL.random_goals = 2", "`random_goals` of ContrastiveRL must be a number from 0 to 1"),
+        ("optax.cosine_decay_schedule.init_value = 'x'", "`actor_optimizer` of ContrastiveRL cannot update a number"),
         ("crl.GeometricGoals.discount = 1.5", "`discount` of GeometricGoals must be"),
         ("crl.ContrastiveRL.actor = @actor/nets.Dense()", "Dense needs `in_size` and `out_size`"),
         ("crl.Trainer.devices = 3", "must be a multiple of `devices` 3"),

@@ -226,6 +226,14 @@ def _optimizer(name: str, optimizer: optax.GradientTransformation | None) -> opt
             f"`{name}_optimizer` of ContrastiveRL must be an optax optimiser (in gin: @optax.adam()); "
             f"got {optimizer!r}."
         )
+    number = jnp.zeros(())
+    try:  # optax takes any value for a learning rate and the like, and fails where it is used
+        eqx.filter_eval_shape(lambda: _apply(optimizer, number, optimizer.init(number), number))
+    except Exception as e:
+        raise ValueError(
+            f"`{name}_optimizer` of ContrastiveRL cannot update a number; is one of its arguments, such as "
+            f"`learning_rate`, no number? ({type(e).__name__}: {e})"
+        ) from e
     return optimizer
 
 
