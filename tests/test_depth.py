@@ -1,11 +1,13 @@
 """Depth costs time and memory, not compilation: the paper's deepest agent learns on a CPU."""
 
 import json
+import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -83,25 +85,40 @@ def compile_seconds() -> dict[int, float]:
     return {depth: statistics.median(measured) for depth, measured in seconds.items()}
 
 
-@pytest.mark.proof
-@pytest.mark.timeout(3600)
-def test_humanoid_1024_performs_real_updates(tmp_path: Path):
-    """Widths, depths and batch as they stand; environments, replay and steps reduced."""
+def humanoid_1024(run_dir: Path, environment: Mapping[str, str], **more: int) -> dict[str, int | float]:
+    """Runs `humanoid_1024.gin` with environments, replay and steps reduced; returns its last line of metrics."""
     settings = {
         "crl.Trainer.num_envs": 16,
         "crl.Trainer.capacity": 200,
         "crl.Trainer.prefill": 62,
-        "crl.Trainer.updates": 3,
         "crl.train.env_steps": 992,
         "evaluation.Evaluator.episodes": 1,
+        **{name.replace("__", "."): value for name, value in more.items()},
     }
     sets = [f"--set={name} = {value}" for name, value in settings.items()]
     config = str(ROOT / "configs/humanoid_1024.gin")
-    launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(tmp_path)]
-    subprocess.run([*launch, *sets], check=True, env=users_environment())
-    last = crl.read_metrics(tmp_path / "metrics.jsonl")[-1]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-    print(json.dumps(last, indent=1), f"peak memory {peak:.1f} GB")
+    launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", config, "--run_dir", str(run_dir)]
+    subprocess.run([*launch, *sets], check=True, env=environment)
+    last = crl.read_metrics(run_dir / "metrics.jsonl")[-1]
+    print(json.dumps(last, indent=1))
+    return last
+
+
+def test_humanoid_1024_performs_an_update_of_all_its_layers(tmp_path: Path):
+    last = humanoid_1024(
+        tmp_path, os.environ, crl__Trainer__updates=1, crl__Trainer__batch_size=16, nets__ResidualMLP__width=4
+    )
+    assert last["updates"] == 1
+    operative = (tmp_path / "operative_config.gin").read_text()
+    assert "critic/nets.ResidualMLP.depth = 1024" in operative and "actor/nets.ResidualMLP.depth = 512" in operative
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_humanoid_1024_performs_real_updates(tmp_path: Path):
+    """Widths, depths and batch as they stand."""
+    last = humanoid_1024(tmp_path, users_environment(), crl__Trainer__updates=3)
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.1f} GB")
     assert last["updates"] == 3
 
 
