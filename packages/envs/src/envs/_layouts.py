@@ -30,6 +30,9 @@ LAYOUTS = {
         "111111111111/1RGGG1GGGGG1/1G11G1G1G1G1/1GGGGGG1GGG1/1G1111G111G1/1GG1G1GGGGG1/11G1G1G1G111"
         "/1GG1GGG1GGG1/111111111111"
     ),
+    # B is where the ball starts.
+    "ball_u_maze": "11111/1RGB1/111G1/1GGG1/11111",
+    "ball_big_maze": "11111111/1R011GG1/1001GGG1/11BGB111/1GG1GGG1/1G1GG1G1/1GGG1GG1/11111111",
     # The corridors of the generalisation study: one start, one goal at the other end.
     "gen_u_maze": "11111/1R001/11101/1G001/11111",
     "gen_u2_maze": "111111/1R0001/111101/1G0001/111111",

@@ -27,10 +27,10 @@ def gymnasium_spec(name: str) -> mujoco.MjSpec:
 def add_walls(spec: mujoco.MjSpec, maze: Maze, friction: float = 1.0, condim: int = 3) -> None:
     """Adds one box per wall cell, named `wall_0`, `wall_1`, ..., in the order of `maze.walls`.
 
-    A box fills its cell and stands on the ground; its top is at half the cell size. The contact bits are set
+    A box fills its cell and stands on the ground; its top is at the maze's wall height. The contact bits are set
     here because the models' defaults switch some of them off.
     """
-    half, height = maze.cell_size / 2, maze.cell_size / 2
+    half, height = maze.cell_size / 2, maze.wall_height
     for k, (x, y) in enumerate(maze.walls):
         spec.worldbody.add_geom(
             name=f"wall_{k}",

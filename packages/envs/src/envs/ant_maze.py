@@ -33,6 +33,7 @@ class AntMaze(AbstractAnt):
         cell_size: float = 4.0,
         goals: str = "G",
         starts: str = "R",
+        wall_height: float | None = None,
         engine: str = "auto",
         episode_length: int = 1000,
         threshold: float = 0.5,
@@ -42,12 +43,13 @@ class AntMaze(AbstractAnt):
         """**Arguments**
         - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters;
           see `envs.Maze`.
+        - `wall_height`: of the walls, m; half the cell size where None.
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
         - `healthy_z_range`, `gear`: see `envs.Ant`.
         """
-        self.maze = Maze(maze, cell_size, goals, starts)
+        self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
         model = ant_model(self.maze, gear)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)

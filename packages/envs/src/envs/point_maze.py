@@ -40,19 +40,23 @@ class PointMaze(AbstractEnv):
     def __init__(
         self,
         maze: str = "u_maze",
+        cell_size: float = _CELL,
         goals: str = "G",
         starts: str = "R",
+        wall_height: float | None = None,
         engine: str = "auto",
         episode_length: int = 300,
         threshold: float = 0.35,
     ):
         """**Arguments**
-        - `maze`, `goals`, `starts`: text or name of a layout, its goal and start letters; see `envs.Maze`.
+        - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters; see
+          `envs.Maze`.
+        - `wall_height`: of the walls, m; half the cell size where None.
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
         """
-        self.maze = Maze(maze, _CELL, goals, starts)
+        self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
         model = point_model(self.maze)
         self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
