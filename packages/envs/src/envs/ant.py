@@ -1,6 +1,6 @@
 """Gymnasium's ant on an open plane."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -35,17 +35,17 @@ class AbstractAnt(AbstractEnv):
     healthy_z_range: eqx.AbstractVar[tuple[float, float]]
     """Lowest and highest healthy height of the torso, m."""
 
-    def observe(self, physics: Physics, fields: Fields) -> Float[Array, "29"]:
+    def observe(self, physics: Physics, fields: Fields) -> Float[Array, " obs"]:
         del fields
         return jnp.concatenate([physics.qpos, physics.qvel])
 
     def control(self, action: Float[Array, "8"]) -> Float[Array, "8"]:
         return action
 
-    def achieved_goal(self, obs: Float[Array, "29"]) -> Float[Array, "2"]:
+    def achieved_goal(self, obs: Float[Array, " obs"]) -> Float[Array, "2"]:
         return obs[:2]
 
-    def fallen(self, obs: Float[Array, "29"]) -> Bool[Array, ""]:
+    def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
         low, high = self.healthy_z_range
         return ~((obs[2] >= low) & (obs[2] <= high))
 
@@ -116,7 +116,7 @@ class Pose:
 
     def draw(
         self, key: PRNGKeyArray, others: int
-    ) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, " others"]]:
+    ) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, " others"]]:
         """Draws `qpos`, the pose + U(-0.1, 0.1) with a quaternion of length 1, and `qvel`, 0.1 N(0, 1).
 
         The third result is `others` more numbers uniform in [0, 1), for the task to use.
@@ -129,10 +129,12 @@ class Pose:
         return qpos, _NOISE * jr.normal(speed, (self._nv,)), u[:others]
 
 
-def ant_model(maze: Maze | None, gear: float = GEAR) -> mujoco.MjModel:
-    """Gymnasium's ant, between the walls of `maze` if there is one; a control step has 5 substeps.
+def ant_model(
+    maze: Maze | None, gear: float = GEAR, add: Callable[[mujoco.MjSpec], None] | None = None
+) -> mujoco.MjModel:
+    """Gymnasium's ant, between the walls of `maze` if there is one, with what `add` puts there.
 
-    `gear`: full torque of every motor, N m; raises ValueError unless it is positive.
+    A control step has 5 substeps. `gear`: full torque of every motor, N m; raises ValueError unless it is positive.
     """
     spec = gymnasium_spec("ant")
     spec.delete(spec.numeric("init_qpos"))  # MJX reads it as a contact cap; the pose is `Pose`'s
@@ -143,4 +145,6 @@ def ant_model(maze: Maze | None, gear: float = GEAR) -> mujoco.MjModel:
         cap_contacts(spec)
         add_walls(spec, maze)
         spread_floor(spec, maze)
+    if add is not None:
+        add(spec)
     return compile_model(spec, _TIMESTEP)

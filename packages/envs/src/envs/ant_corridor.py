@@ -1,0 +1,93 @@
+"""The ant in a corridor, from any place to places some cells further: what has to be stitched together."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from envs._arguments import check_count, check_length, check_range
+from envs._engine import engine as build_engine
+from envs._maze import Maze
+from envs._physics import AbstractEngine
+from envs.ant import FRAME_SKIP, GEAR, AbstractAnt, Pose, ant_model
+
+
+class AntCorridor(AbstractAnt):
+    """An ant that has to walk a given number of cells along a corridor.
+
+    Every episode draws how many cells, all numbers equally likely, and then one of the places from which the goal
+    lies that far along the way from cell R to cell G. Start: x and y exactly at the cell's centre, the rest as in
+    `AntMaze`. Trained on short ways and tested on long ones, an agent shows whether it can join what it has learned
+    (paper, section 4.6; the reference counts ways of up to five cells only).
+    """
+
+    engine: AbstractEngine
+    maze: Maze = eqx.field(static=True)
+    episode_length: int = eqx.field(static=True)
+    threshold: float = eqx.field(static=True)
+    healthy_z_range: tuple[float, float] = eqx.field(static=True)
+    action_size: int = eqx.field(static=True)
+    cells: tuple[int, ...] = eqx.field(static=True)
+    """How many cells the goal may be away along the corridor."""
+    _pose: Pose = eqx.field(static=True)
+
+    def __init__(
+        self,
+        maze: str = "gen_u_maze",
+        cells: Sequence[int] = (1, 2, 3),
+        cell_size: float = 4.0,
+        engine: str = "auto",
+        episode_length: int = 1000,
+        threshold: float = 0.5,
+        healthy_z_range: Sequence[float] = (0.2, 1.0),
+        gear: float = GEAR,
+    ):
+        """**Arguments**
+        - `maze`, `cell_size`: text or name of a layout that is one corridor from R to G, side of its cells in m.
+        - `cells`: how many cells the goal may be away; each at most the corridor's length.
+        - `engine`: see `envs.engine`.
+        - `episode_length`: control steps of 0.05 s.
+        - `threshold`: distance at which a goal is reached, m.
+        - `healthy_z_range`, `gear`: see `envs.Ant`.
+        """
+        self.maze = Maze(maze, cell_size)
+        longest = len(corridor(self.maze)) - 1
+        listed = isinstance(cells, tuple | list) and len(cells) > 0
+        if not listed or any(isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= longest for k in cells):
+            raise ValueError(f"`cells` of AntCorridor must be numbers from 1 to {longest} in this maze, not {cells!r}.")
+        self.cells = tuple(cells)
+        model = ant_model(self.maze, gear)
+        self.engine = build_engine(model, FRAME_SKIP, (), engine)
+        self.episode_length = check_count("episode_length", episode_length)
+        self.threshold = check_length("threshold", threshold)
+        self.healthy_z_range = check_range("healthy_z_range", healthy_z_range)
+        self.action_size = model.nu
+        self._pose = Pose(model)
+
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
+        qpos, qvel, (which, where) = self._pose.draw(key, 2)
+        way = jnp.asarray(corridor(self.maze), qpos.dtype)
+        k = jnp.array(self.cells)[jnp.floor(which * len(self.cells)).astype(jnp.int32)]
+        at = jnp.floor(where * (len(way) - k).astype(where.dtype)).astype(jnp.int32)
+        return qpos.at[:2].set(way[at]), qvel, way[at + k]
+
+
+def corridor(maze: Maze) -> Float[np.ndarray, "cells 2"]:
+    """Centres of the cells from R to G, m, in order.
+
+    Raises ValueError where the free cells are no single way from one R to one G.
+    """
+    free = {tuple(map(int, cell)) for cell in np.argwhere(maze.cells != "1")}
+    ends = [np.argwhere(maze.cells == letter).tolist() for letter in "RG"]
+    way = [tuple(ends[0][0])]
+    while True:
+        i, j = way[-1]
+        on = [c for c in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)) if c in free and c not in way]
+        if len(on) != 1:
+            break
+        way += on
+    if len(ends[0]) != 1 or len(ends[1]) != 1 or len(way) != len(free) or list(way[-1]) != ends[1][0]:
+        raise ValueError(f"Maze {maze.text} is no corridor: a single way from one R to one G without branches.")
+    return np.array(way) * maze.cell_size
