@@ -1,7 +1,9 @@
 """What every environment promises, whatever its task."""
 
 import dataclasses
-from collections.abc import Callable
+import importlib
+import inspect
+import pkgutil
 from typing import NamedTuple
 
 import equinox as eqx
@@ -16,23 +18,66 @@ import envs
 ROWS, LIMIT = 60, 4
 EVEN = np.arange(ROWS) % 2 == 0
 
-FAMILIES: dict[str, tuple[Callable[..., envs.AbstractEnv], tuple[int, int, int], float]] = {
-    "point_maze": (lambda **kw: envs.PointMaze(engine="native", **kw), (4, 2, 2), 0.05),
-    "ant": (lambda **kw: envs.Ant(engine="native", **kw), (29, 2, 8), 0.05),
-    "ant_maze": (lambda **kw: envs.AntMaze(maze="big_maze", engine="native", **kw), (29, 2, 8), 0.05),
-    "humanoid": (lambda **kw: envs.Humanoid(engine="native", **kw), (278, 3, 17), 0.03),
+
+class Task(NamedTuple):
+    """What is promised to users: sizes of obs, goal and action; seconds; metres; steps; what resets draw."""
+
+    sizes: tuple[int, int, int]
+    control_step: float
+    threshold: float
+    episode_length: int = 1000
+    draws: str = "starts and goals"
+    ends_early: bool = False
+
+
+TASKS = {
+    "Ant": Task((29, 2, 8), 0.05, 0.5, ends_early=True),
+    "AntBall": Task((31, 2, 8), 0.05, 0.5, ends_early=True),
+    "AntBallMaze": Task((31, 2, 8), 0.05, 0.5, ends_early=True),
+    "AntCorridor": Task((29, 2, 8), 0.05, 0.5, ends_early=True),
+    "AntMaze": Task((29, 2, 8), 0.05, 0.5, ends_early=True),
+    "AntPush": Task((31, 2, 8), 0.05, 0.5, ends_early=True),
+    "ArmBinpick": Task((17, 3, 5), 0.05, 0.1),
+    "ArmGrasp": Task((23, 7, 5), 0.05, 0.05),
+    "ArmPush": Task((17, 3, 5), 0.05, 0.1),
+    "ArmReach": Task((13, 3, 4), 0.05, 0.1, draws="goals"),
+    "HalfCheetah": Task((18, 1, 6), 0.05, 0.5, draws="starts"),
+    "Humanoid": Task((278, 3, 17), 0.03, 0.5, draws="goals", ends_early=True),
+    "HumanoidMaze": Task((278, 3, 17), 0.015, 0.5, draws="goals", ends_early=True),
+    "PointMaze": Task((4, 2, 2), 0.05, 0.35, 300),
+    "Pusher": Task((20, 3, 7), 0.05, 0.1),
+    "Reacher": Task((10, 3, 2), 0.04, 0.05),
 }
+BIG = {"AntMaze": {"maze": "big_maze"}}  # where there is a choice, the layout of many goals
 
 
-@pytest.fixture(scope="module", params=list(FAMILIES))
+def found() -> dict[str, type[envs.AbstractEnv]]:
+    """Every final environment that a module of the package defines."""
+    modules = [importlib.import_module(m.name) for m in pkgutil.iter_modules(envs.__path__, "envs.")]
+    classes = {c for m in modules for c in vars(m).values() if inspect.isclass(c) and issubclass(c, envs.AbstractEnv)}
+    return {c.__name__: c for c in classes if not inspect.isabstract(c)}
+
+
+def test_every_environment_of_the_package_is_held_to_the_contract():
+    assert set(found()) == set(TASKS)
+    for name, cls in found().items():
+        assert getattr(envs, name) is cls, "it is reached as envs.X"
+
+
+@pytest.fixture(scope="module", params=list(TASKS))
 def family(request):
-    make, sizes, control_step = FAMILIES[request.param]
-    return make(episode_length=LIMIT), sizes, control_step
+    make = found()[request.param]
+    return make(episode_length=LIMIT, engine="native", **BIG.get(request.param, {})), TASKS[request.param]
 
 
 @pytest.fixture(scope="module")
 def env(family):
     return family[0]
+
+
+@pytest.fixture(scope="module")
+def task(family):
+    return family[1]
 
 
 class Run(NamedTuple):
@@ -51,8 +96,8 @@ def run(env):
     """One compiled program per family, because compiling is what these tests take time for.
 
     A rollout over three episodes, and single steps from its first state: under the full action and beyond it
-    (`clipped`), with other goals commanded (`moved`), and with every other row's episode over, under two
-    actions (`over`, `over_pushed`).
+    (`clipped`), with other goals commanded (`moved`), with every other row's episode over, under two actions
+    (`over`, `over_pushed`), and with one row at a speed that no simulation bears (`exploded`).
     """
     episodes = envs.Episodes(env)
 
@@ -63,12 +108,14 @@ def run(env):
         last, trajectory = envs.rollout(episodes, first, random_policy(env), 3 * (LIMIT + 1), jr.split(act, ROWS))
         moved = eqx.tree_at(lambda s: s.env.goal, first, first.env.goal + 3)
         over = dataclasses.replace(first, truncated=jnp.asarray(EVEN))
+        blown = eqx.tree_at(lambda s: s.env.physics.qvel, first, first.env.physics.qvel.at[3].set(1e12))
         names, states, pushes = zip(
             ("step", first, 1.0),
             ("clipped", first, 7.0),
             ("moved", moved, 1.0),
             ("over", over, 1.0),
             ("over_pushed", over, -1.0),
+            ("exploded", blown, 1.0),
             strict=True,
         )
 
@@ -83,10 +130,12 @@ def run(env):
     return go
 
 
-def test_sizes_are_derived(family):
-    env, (obs, goal, action), control_step = family
+def test_the_numbers_of_a_task_are_those_promised(env, task):
+    obs, goal, action = task.sizes
     assert (env.obs_size, env.goal_size, env.action_size) == (obs, goal, action)
-    assert env.control_step == pytest.approx(control_step)
+    assert env.control_step == pytest.approx(task.control_step)
+    assert env.threshold == task.threshold
+    assert inspect.signature(type(env)).parameters["episode_length"].default == task.episode_length
     state = jax.eval_shape(env.reset, jr.key(0))
     assert state.obs.shape == (obs,) and state.goal.shape == (goal,)
     assert state.obs.dtype == state.physics.qpos.dtype == jnp.float32
@@ -118,7 +167,8 @@ def test_a_reached_goal_is_a_success(env, run):
         reached = env.achieved_goal(obs)
         assert reached.shape == (env.goal_size,)
         assert float(env.distance(obs, reached)) == 0 and bool(env.success(obs, reached))
-        aside = reached.at[0].add(env.threshold * 0.99), reached.at[0].add(env.threshold * 1.01)
+        along = np.isin(np.arange(env.goal_size), (0, 3) if isinstance(env, envs.ArmGrasp) else (0,))
+        aside = reached + env.threshold * 0.99 * along, reached + env.threshold * 1.01 * along
         assert [bool(env.success(obs, goal)) for goal in aside] == [True, False]
 
 
@@ -142,14 +192,16 @@ def test_a_fall_ends_an_episode_one_step_later(run):
     np.testing.assert_array_equal((episode[1:] - episode[:-1])[ended[:-1]], 1)
 
 
-def test_every_reset_draws_a_new_start_and_goal(env, run):
+def test_every_reset_draws_a_new_start_and_goal(env, task, run):
     trajectory = run(jr.key(3)).trajectory
     goals, starts = (np.asarray(x)[[0, LIMIT + 1]] for x in (trajectory.goal, trajectory.obs))
     distinct = len(np.unique(goals.reshape(2 * ROWS, -1), axis=0))
-    assert distinct == 2 * ROWS if env.maze is None else distinct > 0.8 * len(env.maze.goals)
-    assert (goals[0] != goals[1]).any(axis=1).mean() > 0.6, "a row asks for another goal in its next episode"
-    noiseless = isinstance(env, envs.Humanoid)
-    assert len(np.unique(starts[0], axis=0)) == (1 if noiseless else ROWS)
+    if "goals" in task.draws:
+        assert distinct == 2 * ROWS if env.maze is None else distinct > 0.8 * len(env.maze.goals)
+        assert (goals[0] != goals[1]).any(axis=1).mean() > 0.6, "a row asks for another goal in its next episode"
+    else:
+        assert distinct == 1
+    assert len(np.unique(starts[0], axis=0)) == (ROWS if "starts" in task.draws else 1)
 
 
 def test_a_row_that_starts_anew_ignores_its_action(run):
@@ -168,3 +220,27 @@ def test_a_row_that_starts_anew_ignores_its_action(run):
 def test_actions_beyond_the_limits_are_clipped(run):
     steps = run(jr.key(3)).steps
     np.testing.assert_array_equal(steps["step"].env.obs, steps["clipped"].env.obs)
+
+
+def test_an_exploded_row_is_reported_and_touches_no_other(run):
+    steps = run(jr.key(3)).steps
+    exploded, whole = steps["exploded"], steps["step"]
+    hit = np.arange(ROWS) == 3
+    np.testing.assert_array_equal(exploded.env.unstable, hit)
+    assert bool(exploded.env.terminated[3]) and np.isfinite(exploded.env.obs[~hit]).all()
+    for a, b in zip(jax.tree.leaves(exploded.env), jax.tree.leaves(whole.env), strict=True):
+        np.testing.assert_array_equal(np.asarray(a)[~hit], np.asarray(b)[~hit])
+
+
+def test_a_saved_state_goes_on_with_the_same_bits(env, run):
+    first, _, _, steps = run(jr.key(3))
+    restored = jax.tree.map(jnp.asarray, jax.tree.map(np.asarray, first))
+    start, _ = jr.split(jr.key(3))
+    action = jnp.ones((ROWS, env.action_size))
+    stepped = jax.jit(envs.Episodes(env).step)(restored, action, jr.split(start, ROWS))
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool(jnp.array_equal(a, b)), stepped, steps["step"]))
+
+
+def test_nothing_but_a_fall_ends_an_episode_early(env, task, run):
+    assert bool(env.fallen(jnp.full(env.obs_size, jnp.nan))) == task.ends_early
+    assert task.ends_early or not np.asarray(run(jr.key(3)).trajectory.terminated).any()

@@ -38,6 +38,8 @@ GOALS = {  # counted by hand in the paper's code
     "big_maze_eval": 9,
     "humanoid_big_maze_eval": 10,
     "hardest_maze": 45,
+    "ball_u_maze": 5,
+    "ball_big_maze": 20,
     "gen_u_maze": 1,
     "gen_u2_maze": 1,
     "gen_u3_maze": 1,
@@ -46,17 +48,21 @@ GOALS = {  # counted by hand in the paper's code
 }
 
 
+def named(name: str, cell_size: float) -> envs.Maze:
+    return envs.Maze(name, cell_size, marks="B" if name.startswith("ball") else "")
+
+
 def test_every_layout_is_valid_and_has_the_papers_goals():
     assert set(LAYOUTS) == set(GOALS)
     for name, goals in GOALS.items():
-        maze = envs.Maze(name, 4.0)
+        maze = named(name, 4.0)
         assert len(maze.goals) == goals, name
         assert len(maze.starts) == 1, name
 
 
 @pytest.mark.parametrize("name", list(LAYOUTS))
 def test_every_goal_of_a_layout_can_be_walked_to(name):
-    cells = envs.Maze(name, 1.0).cells
+    cells = named(name, 1.0).cells
     reached, frontier = set(), [tuple(np.argwhere(cells == "R")[0])]
     while frontier:
         i, j = frontier.pop()
@@ -144,6 +150,33 @@ def test_walls_fill_their_cells_and_are_half_as_high():
         np.testing.assert_allclose(wall.size, [2.0, 2.0, 1.0])  # half sizes: the top is at 2 m
         assert wall.contype[0] == wall.conaffinity[0] == 1
     assert model.ngeom == ant_model(None).ngeom + len(maze.walls)
+
+
+@pytest.mark.parametrize("make", [envs.PointMaze, envs.AntMaze, envs.HumanoidMaze])
+def test_any_walker_gets_any_maze(make):
+    """Cells and walls of any size, several starts, goal cells by letter: all that gin says."""
+    env = make("11111/1R0E1/1R1G1/11111", cell_size=3.0, goals="E", wall_height=0.75, engine="native")
+    wall = env.engine.model.geom("wall_0")
+    np.testing.assert_allclose(wall.size, [1.5, 1.5, 0.375])
+    np.testing.assert_allclose(wall.pos, [0, 0, 0.375])
+    states = jax.jit(jax.vmap(env.reset))(jr.split(jr.key(0), 64))
+    np.testing.assert_allclose(states.goal[:, :2], np.broadcast_to([3.0, 9.0], (64, 2)), atol=0.26)
+    starts = np.unique(np.round(np.asarray(states.obs)[:, :2] / 3.0), axis=0)
+    np.testing.assert_array_equal(starts, [[1, 1], [2, 1]])
+
+
+def test_walls_are_part_of_a_mazes_identity():
+    assert envs.Maze("u_maze", 4.0) == envs.Maze("u_maze", 4.0, wall_height=2.0)
+    assert envs.Maze("u_maze", 4.0) != envs.Maze("u_maze", 4.0, wall_height=1.0)
+    with pytest.raises(ValueError, match="The wall height must be a positive number of metres or None, not -1.0"):
+        envs.Maze("u_maze", 4.0, wall_height=-1.0)
+
+
+def test_marked_cells_must_be_there():
+    maze = envs.Maze("11111/1RBG1/11111", 2.0, marks="B")
+    np.testing.assert_array_equal(maze.centres("B"), [[2, 4]])
+    with pytest.raises(ValueError, match="has no cell 'B', which this task needs"):
+        envs.AntBallMaze("u_maze")
 
 
 def test_contact_caps_come_first_among_the_numerics():

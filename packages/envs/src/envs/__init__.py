@@ -28,17 +28,41 @@ if TYPE_CHECKING:
     from envs._render import Renderer as Renderer
     from envs._render import render as render
     from envs.ant import Ant as Ant
+    from envs.ant_ball import AntBall as AntBall
+    from envs.ant_ball_maze import AntBallMaze as AntBallMaze
+    from envs.ant_corridor import AntCorridor as AntCorridor
     from envs.ant_maze import AntMaze as AntMaze
+    from envs.ant_push import AntPush as AntPush
+    from envs.arm_binpick import ArmBinpick as ArmBinpick
+    from envs.arm_grasp import ArmGrasp as ArmGrasp
+    from envs.arm_push import ArmPush as ArmPush
+    from envs.arm_reach import ArmReach as ArmReach
+    from envs.half_cheetah import HalfCheetah as HalfCheetah
     from envs.humanoid import Humanoid as Humanoid
+    from envs.humanoid_maze import HumanoidMaze as HumanoidMaze
     from envs.point_maze import PointMaze as PointMaze
+    from envs.pusher import Pusher as Pusher
+    from envs.reacher import Reacher as Reacher
 
 _LATER = {
     "engine": "envs._engine",
     "Ant": "envs.ant",
+    "AntBall": "envs.ant_ball",
+    "AntBallMaze": "envs.ant_ball_maze",
+    "AntCorridor": "envs.ant_corridor",
+    "AntPush": "envs.ant_push",
+    "ArmReach": "envs.arm_reach",
+    "ArmPush": "envs.arm_push",
+    "ArmBinpick": "envs.arm_binpick",
+    "ArmGrasp": "envs.arm_grasp",
     "AntMaze": "envs.ant_maze",
+    "HalfCheetah": "envs.half_cheetah",
     "Humanoid": "envs.humanoid",
+    "HumanoidMaze": "envs.humanoid_maze",
     "NoRenderer": "envs._render",
     "PointMaze": "envs.point_maze",
+    "Pusher": "envs.pusher",
+    "Reacher": "envs.reacher",
     "Renderer": "envs._render",
     "render": "envs._render",
 }
@@ -47,17 +71,29 @@ __all__ = [
     "AbstractEngine",
     "AbstractEnv",
     "Ant",
+    "AntBall",
+    "AntBallMaze",
+    "AntCorridor",
     "AntMaze",
+    "AntPush",
+    "ArmBinpick",
+    "ArmGrasp",
+    "ArmPush",
+    "ArmReach",
     "EnvState",
     "EpisodeState",
     "Episodes",
     "Fields",
+    "HalfCheetah",
     "Humanoid",
+    "HumanoidMaze",
     "Maze",
     "NoRenderer",
     "Physics",
     "PointMaze",
     "Policy",
+    "Pusher",
+    "Reacher",
     "Renderer",
     "Trajectory",
     "UniformPolicy",
