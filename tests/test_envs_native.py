@@ -182,9 +182,16 @@ def test_any_number_of_rows_has_its_own_batch(ant):
     native, physics, ctrl = ant
     rows = [np.asarray(x) for x in (physics.qpos, physics.qvel, physics.qacc_warmstart, ctrl)]
     simulations, live = native._simulations, np.zeros(8, bool)
-    reference = simulations(*rows, live)
+
+    def stepped(n: int) -> tuple:
+        fields = {name: np.empty((n, *shape), np.float32) for name, shape in simulations.shapes.items()}
+        out = tuple(np.empty_like(x[:n]) for x in rows[:3]), fields, np.empty(n, bool)
+        simulations(None, out, *(x[:n] for x in rows), live[:n])
+        return out
+
+    reference = stepped(8)
     for n in (*range(1, 8), *range(1, 8)):  # twice, and more sizes than are kept
-        assert same(simulations(*(x[:n] for x in rows), live[:n]), row(reference, slice(n)))
+        assert same(stepped(n), row(reference, slice(n)))
     assert len(simulations._batches) <= 8
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import mujoco
 import mujoco.batch
 import numpy as np
+from jax.experimental.buffer_callback import buffer_callback
 from jaxtyping import Array, Bool, Float, PyTree
 
 from envs._fields import AFTER_FORCES, check_fields
@@ -32,6 +33,8 @@ class _Simulations:
         self.fields = fields
         self._batches: OrderedDict[int, mujoco.batch.Batch] = OrderedDict()
         self._lock = threading.Lock()
+        # The fields of the state reached cost a third pass over positions and velocities: only who asks for them pays.
+        self._up_to = {"stage": _VEL} if fields else {}
         data = mujoco.MjData(model)
         self.shapes = {name: np.shape(getattr(data, name)) for name in fields}
 
@@ -46,64 +49,69 @@ class _Simulations:
         self._batches.move_to_end(size)
         return self._batches[size]
 
-    def __call__(self, qpos, qvel, warmstart, ctrl, fresh):
-        """Advances all rows. Leading axes are rows; the results have the same, and the type of `qpos`."""
-        # The arguments may be JAX arrays: they are made NumPy at once, because a JAX computation here could
-        # wait for ever.
-        qpos, qvel, warmstart, ctrl, fresh = map(np.asarray, (qpos, qvel, warmstart, ctrl, fresh))
-        lead, size, dtype = fresh.shape, math.prod(fresh.shape), qpos.dtype
-        before = [np.asarray(x, np.float64).reshape(size, -1) for x in (qpos, qvel, warmstart, ctrl)]
+    def __call__(self, context, out, qpos, qvel, warmstart, ctrl, fresh) -> None:
+        """Advances all rows. Leading axes are rows; the results have the same, and the type of `qpos`.
+
+        All are buffers of JAX, lent for this call: read and written as NumPy arrays, without a copy. A JAX computation
+        here could wait for ever.
+        """
+        del context
+        rows = [x.reshape(-1, x.shape[-1]) for x in map(np.asarray, (qpos, qvel, warmstart, ctrl))]
+        fresh = np.asarray(fresh)
         with self._lock:
-            state, fields, unstable = self._advance(self._batch(size), before, fresh.reshape(size))
-            return (
-                tuple(x.astype(dtype).reshape(*lead, -1) for x in state),
-                {name: x.astype(dtype).reshape(*lead, *self.shapes[name]) for name, x in fields.items()},
-                unstable.reshape(lead),
-            )
+            state, fields, unstable = self._advance(self._batch(fresh.size), rows, fresh.ravel())
+            results = (*out[0], *(out[1][name] for name in self.fields), out[2])
+            for buffer, values in zip(results, (*state, *fields, unstable), strict=True):
+                result = np.asarray(buffer)
+                result[...] = values.reshape(result.shape)
 
     def _advance(self, batch: mujoco.batch.Batch, rows: list[np.ndarray], fresh: np.ndarray):
         """Steps the live rows, evaluates the others; returns views of state and fields, and `unstable`."""
-        qpos, qvel, warmstart, ctrl = rows
-        warmstart = np.where(fresh[:, None], 0.0, warmstart)
-        before = (qpos, qvel, warmstart)
+        *before, ctrl = rows
         now = tuple(batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart"))
         for array, values in zip(now, before, strict=True):
             array[:] = values
+        now[2][fresh] = 0.0
         batch.bind("ctrl")[:] = ctrl
         # A row that is bad already is not stepped: MuJoCo could only say so once more, on the console.
-        live = ~fresh & ~_bad(*before)
-        _run(batch.step, np.flatnonzero(live), nstep=self.frame_skip, stage=_VEL)
+        live = ~fresh & ~_bad(*now)
+        _run(batch.step, live, nstep=self.frame_skip, **self._up_to)
         unstable = ~fresh & (~live | _bad(*now) | (batch.status != 0))
-        still = np.flatnonzero(fresh | unstable)
-        for array, values in zip(now, before, strict=True):
-            array[still] = values[still]
-        _run(batch.forward, still, stage=_VEL)
-        fields = {}
+        still = fresh | unstable
+        if still.any():
+            for array, values in zip(now, before, strict=True):
+                array[still] = values[still]
+            now[2][fresh] = 0.0
+            if self.fields:
+                _run(batch.forward, still, **self._up_to)
+        fields = []
         for name in self.fields:
             values = batch.bind(name)
-            if name in AFTER_FORCES and still.size:  # no force has acted in a state that no step led to
+            if name in AFTER_FORCES and still.any():  # no force has acted in a state that no step led to
                 values = values.copy()
                 values[still] = 0.0
-            fields[name] = values
+            fields.append(values)
         return now, fields, unstable
 
 
 def _bad(*state: np.ndarray) -> np.ndarray:
     """Which rows hold a value beyond MuJoCo's bound or not finite; the comparison is False for NaN."""
+    if all(np.abs(x).max(initial=0.0) <= mujoco.mjMAXVAL for x in state):  # nearly always, and fast
+        return np.zeros(len(state[0]), bool)
     return ~np.all([np.all(np.abs(x) <= mujoco.mjMAXVAL, axis=1) for x in state], axis=0)
 
 
-def _run(call, ids: np.ndarray, **options) -> None:
+def _run(call, rows: np.ndarray, **options) -> None:
     """Runs a method of the batch on some rows; where MuJoCo gives up on one, its `status` says so."""
-    if ids.size:
+    if rows.any():
         with contextlib.suppress(mujoco.batch.SimulationError):
-            call(ids=ids, **options)
+            call(**options) if rows.all() else call(ids=np.flatnonzero(rows), **options)
 
 
 class NativeEngine(AbstractEngine):
     """MuJoCo on the CPU's threads: compiles nothing, and computes in double precision inside.
 
-    `advance` is one `jax.pure_callback`; under `vmap` (also nested), `scan` and `jax.shard_map` the whole
+    `advance` is one `buffer_callback`; under `vmap` (also nested), `scan` and `jax.shard_map` the whole
     batch is one call, which steps the live rows and only evaluates the fresh ones.
     """
 
@@ -140,16 +148,9 @@ class NativeEngine(AbstractEngine):
             {name: jax.ShapeDtypeStruct(shape, dtype) for name, shape in self._simulations.shapes.items()},
             jax.ShapeDtypeStruct((), bool),
         )
-        state, fields, unstable = jax.pure_callback(
-            self._simulations,
-            result,
-            physics.qpos,
-            physics.qvel,
-            physics.qacc_warmstart,
-            ctrl,
-            fresh,
-            vmap_method="broadcast_all",
-        )
+        # `buffer_callback` lends its buffers to NumPy; `pure_callback` copies them and costs 20 times as much.
+        call = buffer_callback(self._simulations, result, vmap_method="broadcast_all")
+        state, fields, unstable = call(physics.qpos, physics.qvel, physics.qacc_warmstart, ctrl, fresh)
         return _varying_as((physics, ctrl, fresh), (Physics(*state), fields, unstable))
 
 
