@@ -168,7 +168,7 @@ def test_any_walker_gets_any_maze(make):
 def test_walls_are_part_of_a_mazes_identity():
     assert envs.Maze("u_maze", 4.0) == envs.Maze("u_maze", 4.0, wall_height=2.0)
     assert envs.Maze("u_maze", 4.0) != envs.Maze("u_maze", 4.0, wall_height=1.0)
-    with pytest.raises(ValueError, match="The wall height must be a positive number of metres or None, not -1.0"):
+    with pytest.raises(ValueError, match=r"wall height must be a positive number of metres or None, not -1\.0"):
         envs.Maze("u_maze", 4.0, wall_height=-1.0)
 
 

@@ -1,7 +1,6 @@
 """MuJoCo's own C engine inside JAX: a `mujoco.batch.Batch` behind one host callback per control step."""
 
 import contextlib
-import math
 import threading
 from collections import OrderedDict
 from typing import TypeVar
