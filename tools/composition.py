@@ -46,17 +46,18 @@ def load(configuration: Configuration) -> None:
         raise UserError(f"The configuration cannot be used: {sentence(e)}") from e
 
 
-def build(configuration: Configuration, argument: str) -> Any:
-    """What the configuration gives `crl.train` for one of its arguments: references become objects.
+def build(configuration: Configuration, name: str) -> Any:
+    """What the configuration gives an argument, such as `crl.train.trainer`: references become objects.
 
     Raises:
         UserError: the argument is not bound, or a constructor refuses its values.
     """
-    if Key("", TRAIN, argument) not in configuration.bindings:
-        raise UserError(f"`{TRAIN}.{argument}` is not bound: this is no complete configuration; configs/ has some.")
+    selector, _, argument = name.rpartition(".")
+    if Key("", selector, argument) not in configuration.bindings:
+        raise UserError(f"`{name}` is not bound: this is no complete configuration; configs/ has some.")
     with building(configuration):
         # gin turns a reference into its object when the value is copied.
-        return copy.deepcopy(gin.get_bindings(TRAIN, resolve_references=False)[argument])
+        return copy.deepcopy(gin.get_bindings(selector, resolve_references=False)[argument])
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def build_arguments(configuration: Configuration, train: Callable[..., Any], giv
             if bound:
                 raise UserError(f"{bound.where}: `{TRAIN}.{name}` cannot be bound: the tool gives it.")
         elif bound or parameter.default is parameter.empty:
-            arguments[name] = build(configuration, name)
+            arguments[name] = build(configuration, f"{TRAIN}.{name}")
         else:
             arguments[name] = parameter.default
     return arguments

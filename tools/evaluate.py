@@ -73,7 +73,7 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
 
     found = devices.check(FLAGS.device)
     composition.load(configuration)
-    trainer = composition.build(configuration, "trainer")
+    trainer = composition.build(configuration, "crl.train.trainer")
     seed = configuration.value("crl.train.seed", 0)
     if not isinstance(trainer, crl.Trainer) or not isinstance(seed, int):
         raise UserError(f"{directory / run_directory.CONFIG} binds `crl.train.trainer` or `seed` to something else.")
@@ -122,7 +122,7 @@ def _evaluator(configuration: Configuration, env: Any, episodes: int | None) -> 
     import evaluation
 
     if "crl.train.evaluate" in map(str, configuration.bindings):
-        evaluator = composition.build(configuration, "evaluate")
+        evaluator = composition.build(configuration, "crl.train.evaluate")
         if isinstance(evaluator, evaluation.Evaluator):
             if episodes is None or episodes == evaluator.size:
                 return evaluator

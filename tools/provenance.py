@@ -1,6 +1,7 @@
 """Where a run comes from: everything that is needed to make it again, or to see why it cannot be."""
 
 import importlib.metadata
+import os
 import platform
 import shlex
 import subprocess
@@ -69,6 +70,18 @@ def meta(
         },
         "parameters": {**parameters, "all": sum(parameters.values())},
         "solver": solver(env.engine),
+    }
+
+
+def measurement(argv: list[str], devices: list[str]) -> dict[str, Any]:
+    """Where a measurement comes from that is no run: command, commit, versions, devices, processor, time."""
+    return {
+        "command": command(argv),
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "devices": devices,
+        "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "started": now(),
     }
 
 

@@ -38,8 +38,8 @@ class MJXEngine(AbstractEngine):
     """MuJoCo as a JAX program, for GPUs and TPUs, in the precision of the carried state."""
 
     _compiled: _Compiled = eqx.field(static=True)
-    _frame_skip: int = eqx.field(static=True)
-    _fields: tuple[str, ...] = eqx.field(static=True)
+    frame_skip: int = eqx.field(static=True)
+    fields: tuple[str, ...] = eqx.field(static=True)
     name: str = eqx.field(static=True)
     control_step: float = eqx.field(static=True)
 
@@ -47,8 +47,8 @@ class MJXEngine(AbstractEngine):
         """**Arguments**: as of `envs.engine`."""
         check_fields(fields)
         self._compiled = _Compiled(model)
-        self._frame_skip = frame_skip
-        self._fields = fields
+        self.frame_skip = frame_skip
+        self.fields = fields
         self.name = "mjx"
         self.control_step = model.opt.timestep * frame_skip
 
@@ -78,7 +78,7 @@ class MJXEngine(AbstractEngine):
                 data = mjx.step(self._compiled.mjx_model, self._data(carry[0]).replace(ctrl=ctrl))
             return Physics(data.qpos, data.qvel, data.qacc_warmstart), self._forces(data)
 
-        return jax.lax.fori_loop(0, self._frame_skip, substep, self._rest(physics, ctrl))
+        return jax.lax.fori_loop(0, self.frame_skip, substep, self._rest(physics, ctrl))
 
     def _rest(self, physics: Physics, ctrl: Float[Array, " nu"]) -> tuple[Physics, Fields]:
         """The same state, in which no force has acted."""
@@ -86,11 +86,11 @@ class MJXEngine(AbstractEngine):
         return physics, jax.tree.map(jnp.zeros_like, self._forces(self._data(physics)))
 
     def _forces(self, data: mjx.Data) -> Fields:
-        return {name: _field(data, name) for name in self._fields if name in AFTER_FORCES}
+        return {name: _field(data, name) for name in self.fields if name in AFTER_FORCES}
 
     def _of_state(self, physics: Physics) -> Fields:
         """The other fields, computed anew: a step leaves those of the state before its last substep."""
-        names = [name for name in self._fields if name not in AFTER_FORCES]
+        names = [name for name in self.fields if name not in AFTER_FORCES]
         if not names:
             return {}
         model = self._compiled.mjx_model

@@ -1,0 +1,110 @@
+"""How many control steps a second an environment makes, beside a plain loop over the same model."""
+
+import copy
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import mujoco
+import mujoco.batch
+import numpy as np
+
+import envs
+
+HEADER = f"{'task':<22} {'engine':<7} {'steps/s':>9}   beside"
+REPEATS = 9
+_SECONDS = 0.4  # a call lasts about this long
+
+
+def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
+    """Control steps a second of all rows together: uniform actions, observations and resets included.
+
+    The native engine is measured in turns with a plain loop of MuJoCo's own `Batch` over the same model, from the same
+    states, under as many substeps of held controls, on as many threads: no policy, no observation, no reset.
+    `ratio` is ours to the loop's, the median of the turns. MJX in a maze is measured in turns with itself without
+    contact caps, which tries every pair of a body and a wall; and its compilation is timed.
+    """
+    began = time.perf_counter()
+    ours = Acting(env, rows)
+    found = {"compile_seconds": time.perf_counter() - began}
+    other = _loop(env, ours) if env.engine.name == "native" else _uncapped(env, rows)
+    turns = [(ours(), other() if other else np.nan) for _ in range(REPEATS)]
+    mine, theirs = np.array(turns).T
+    found["steps_per_second"] = float(np.median(mine))
+    if other:
+        found |= {"beside": float(np.median(theirs)), "ratio": float(np.median(mine / theirs))}
+    return found
+
+
+class Acting:
+    """Uniform actions in a batch of environments; a call goes on for some steps and returns steps per second."""
+
+    def __init__(self, env: envs.AbstractEnv, rows: int):
+        self.env, self.rows = env, rows
+        episodes, policy = envs.Episodes(env), envs.UniformPolicy(env.action_size)
+        self._keys = jr.split(jr.key(1), rows)
+        self.state = jax.jit(lambda keys: episodes.reset(keys))(jr.split(jr.key(0), rows))
+        self._act: Callable[..., Any] = jax.jit(
+            lambda state, keys, steps: jax.lax.fori_loop(
+                0, steps, lambda t, s: envs.rollout(episodes, s, policy, 1, _folded(keys, t))[0], state
+            )
+        )
+        self.steps = 1
+        self()
+        seconds = rows / self()
+        self.steps = max(1, round(_SECONDS / seconds))
+        self()
+
+    def __call__(self) -> float:
+        began = time.perf_counter()
+        self.state = jax.block_until_ready(self._act(self.state, self._keys, jnp.int32(self.steps)))
+        return self.rows * self.steps / (time.perf_counter() - began)
+
+
+def _folded(keys: jax.Array, t: jax.Array) -> jax.Array:
+    return jax.vmap(jr.fold_in, in_axes=(0, None))(keys, t)
+
+
+def _loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
+    """MuJoCo's batch alone, from the states where `ours` is, under actions drawn before."""
+    model = env.engine.model
+    substeps = round(env.control_step / model.opt.timestep)
+    batch = mujoco.batch.Batch(model, ours.rows, min(len(os.sched_getaffinity(0)), ours.rows))
+    actions = np.random.default_rng(0).uniform(-1, 1, (16, ours.rows, env.action_size))
+    controls = [np.asarray(jax.vmap(env.control)(jnp.asarray(a, jnp.float32))) for a in actions]
+
+    def go() -> float:
+        physics = ours.state.env.physics
+        for name in ("qpos", "qvel", "qacc_warmstart"):
+            batch.bind(name)[:] = np.asarray(getattr(physics, name))
+        began = time.perf_counter()
+        for t in range(ours.steps):
+            batch.bind("ctrl")[:] = controls[t % len(controls)]
+            batch.step(nstep=substeps)
+        return ours.rows * ours.steps / (time.perf_counter() - began)
+
+    return go
+
+
+def _uncapped(env: envs.AbstractEnv, rows: int) -> Callable[[], float] | None:
+    """The same maze in MJX with contacts between everything and every wall; `None` elsewhere."""
+    if env.maze is None:
+        return None
+    model = copy.copy(env.engine.model)
+    model.numeric_data[:] = -1  # MJX takes a negative cap for none
+    return Acting(
+        dataclasses.replace(env, engine=envs.engine(model, env.engine.frame_skip, env.engine.fields, "mjx")), rows
+    )
+
+
+def line(name: str, engine: str, found: dict[str, float]) -> str:
+    """One line of the table."""
+    what = {"native": "of a plain loop of MuJoCo's batch", "mjx": "times the same without contact caps"}[engine]
+    ratio = f"{found['ratio']:.2f} {what}" if "ratio" in found else ""
+    if engine == "mjx":
+        ratio = f"{ratio}{', ' if ratio else ''}compiled in {found['compile_seconds']:.0f} s"
+    return f"{name:<22} {engine:<7} {found['steps_per_second']:>9,.0f}   {ratio}"
