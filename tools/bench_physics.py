@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -96,9 +97,9 @@ def _uncapped(env: envs.AbstractEnv, rows: int) -> Callable[[], float] | None:
         return None
     model = copy.copy(env.engine.model)
     model.numeric_data[:] = -1  # MJX takes a negative cap for none
-    return Acting(
-        dataclasses.replace(env, engine=envs.engine(model, env.engine.frame_skip, env.engine.fields, "mjx")), rows
-    )
+    engine = envs.engine(model, env.engine.frame_skip, env.engine.fields, "mjx")
+    swapped = eqx.tree_at(lambda e: e.engine, env, engine, is_leaf=lambda x: isinstance(x, envs.AbstractEngine))
+    return Acting(swapped, rows)
 
 
 def line(name: str, engine: str, found: dict[str, float]) -> str:
