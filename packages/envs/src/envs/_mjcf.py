@@ -8,6 +8,7 @@ import mujoco
 from envs._maze import Maze
 
 _WALL_COLOUR = (0.45, 0.5, 0.58, 1.0)
+_SKY_COLOUR = (0.04, 0.07, 0.11)
 
 
 def gymnasium_spec(name: str) -> mujoco.MjSpec:
@@ -72,6 +73,15 @@ def compile_model(spec: mujoco.MjSpec, timestep: float) -> mujoco.MjModel:
     contact. Euler integration with implicit joint damping. No silent reset of an unstable simulation.
     `timestep` is that of a substep, s.
     """
+    if not any(texture.type == mujoco.mjtTexture.mjTEXTURE_SKYBOX for texture in spec.textures):
+        spec.add_texture(
+            name="sky",
+            type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+            builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
+            rgb1=_SKY_COLOUR,
+            width=8,
+            height=48,
+        )
     spec.option.timestep = timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON

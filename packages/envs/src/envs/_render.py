@@ -6,6 +6,8 @@ import sys
 import warnings
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -29,8 +31,8 @@ class NoRenderer(RuntimeError):
 class Renderer:
     """Draws states of one environment at one size; a context manager that holds the OpenGL context.
 
-    A maze is seen from above, rows downwards and columns to the right, as its text is written. Elsewhere the
-    camera keeps the agent and its goal in view. A goal is a sphere whose radius is the success threshold.
+    A maze is seen from above, rows downwards and columns to the right, as its text is written. An arm is seen with
+    its workspace. Elsewhere the camera keeps the agent and its goal in view. A goal is a sphere whose radius is the success threshold.
     There are no shadows, reflections or multisampling: without a GPU they cost ten times the rest.
 
     OpenGL comes from EGL where there is no display; the environment variable `MUJOCO_GL` (`egl`, `glfw`,
@@ -60,11 +62,12 @@ class Renderer:
     def __call__(
         self, qpos: Float[np.ndarray, "time nq"], goals: Float[np.ndarray, "time goal"]
     ) -> UInt8[np.ndarray, "time height width rgb"]:
-        """One picture a state, from generalised positions and goals (x, y or x, y, z in metres)."""
+        """One picture a state, from generalised positions and goals in the task's own numbers."""
         self._gl.make_current()
         pictures = np.empty((len(qpos), *self._shape, 3), np.uint8)
-        for picture, state, goal in zip(pictures, qpos, goals, strict=True):
-            self._draw(picture, state, np.array([*goal, 0.0][:3], np.float64))
+        places = np.asarray(jax.vmap(self._env.goal_position)(jnp.asarray(goals)), np.float64)
+        for picture, state, place in zip(pictures, qpos, places, strict=True):
+            self._draw(picture, state, place)
         return pictures[:, ::-1]  # OpenGL's first row is the lowest
 
     def _draw(self, picture: np.ndarray, qpos: np.ndarray, goal: np.ndarray) -> None:
@@ -166,6 +169,11 @@ def _aim(camera: mujoco.MjvCamera, env: AbstractEnv, agent: np.ndarray, goal: np
         camera.lookat[:] = (*env.maze.centre, env.maze.cell_size / 2)  # the walls' tops
         camera.distance = max(rows, columns / aspect) / 2 / half
         camera.azimuth, camera.elevation = 180, -90
+        return
+    if env.workspace is not None:
+        camera.lookat[:], radius = env.workspace
+        camera.distance = radius / half / min(aspect, 1.0)
+        camera.azimuth, camera.elevation = -140, -30
         return
     camera.lookat[:] = (agent + goal) / 2
     apart = float(np.linalg.norm(agent - goal))

@@ -16,6 +16,7 @@ BALL = 0.5  # m, radius
 _MASS = 0.58  # kg
 _STOPPING = 1.0  # s, in which a rolling ball loses 63 % of its speed
 _NEAR, _AWAY = 0.2, 1.0  # the ball's start: this share of the way to the goal, and this far from there, m
+_APART = 1.75  # m, of the ball's middle from the ant's: more than its legs and the ball's radius
 
 
 class AbstractAntBall(AbstractAnt):
@@ -39,7 +40,8 @@ class AntBall(AbstractAntBall):
     """An ant that has to push a ball to a goal on a circle of radius 5 m around the origin.
 
     Start: the ant as in `Ant`; the ball at rest, 1 m from the point at a fifth of the way to the goal, in any
-    direction. (The reference draws that direction with two different angles.)
+    direction, and at least 1.75 m from the ant. (The reference draws that direction with two different angles, and may
+    put the ball into the ant.)
     """
 
     engine: AbstractEngine
@@ -80,8 +82,12 @@ class AntBall(AbstractAntBall):
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "17"], Float[Array, "16"], Float[Array, "2"]]:
         qpos, qvel, (goal, away) = self._pose.draw(key, 2)
-        goal = self.radius * _direction(goal)
-        return qpos.at[-2:].set(_NEAR * goal + _AWAY * _direction(away)), qvel.at[-2:].set(0), goal
+        towards = _direction(goal)
+        ball = _NEAR * self.radius * towards + _AWAY * _direction(away)
+        distance = jnp.linalg.norm(ball)
+        outwards = jnp.where(distance > 1e-3, ball / jnp.maximum(distance, 1e-3), towards)
+        ball = jnp.where(distance < _APART, _APART * outwards, ball)
+        return qpos.at[-2:].set(ball), qvel.at[-2:].set(0), self.radius * towards
 
 
 def _direction(u: Float[Array, ""]) -> Float[Array, "2"]:

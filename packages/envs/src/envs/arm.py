@@ -46,6 +46,11 @@ class AbstractArm(AbstractEnv):
         opening = jnp.where(action[len(_MOVED)] > 0, 0.0, _OPEN) if self.action_size > len(_MOVED) else 0.0
         return jnp.concatenate([low + share * (high - low), jnp.full(2, opening, action.dtype)])
 
+    @property
+    def workspace(self) -> tuple[tuple[float, float, float], float]:
+        """The arm and the table before it."""
+        return (0.0, 0.45, 0.2), 0.62
+
     def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
         del obs
         return jnp.zeros((), bool)

@@ -69,6 +69,10 @@ class ArmGrasp(AbstractArm):
     def achieved_goal(self, obs: Float[Array, "23"]) -> Float[Array, "7"]:
         return obs[16:23]
 
+    def goal_position(self, goal: Float[Array, "7"]) -> Float[Array, "3"]:
+        """The middle of the fingertips, m."""
+        return (goal[:3] + goal[3:6]) / 2
+
     def distance(self, obs: Float[Array, "23"], goal: Float[Array, "7"]) -> Float[Array, ""]:
         """Distance of the middle of the fingertips from where it should be, m."""
         off = self.achieved_goal(obs) - goal

@@ -77,6 +77,11 @@ class Pusher(AbstractEnv):
     def control(self, action: Float[Array, "7"]) -> Float[Array, "7"]:
         return action * jnp.asarray(self.engine.model.actuator_ctrlrange[:, 1], action.dtype)
 
+    @property
+    def workspace(self) -> tuple[tuple[float, float, float], float]:
+        """The arm and its table."""
+        return (0.25, -0.2, -0.2), 0.65
+
     def achieved_goal(self, obs: Float[Array, "20"]) -> Float[Array, "3"]:
         return obs[10:13]
 

@@ -67,6 +67,11 @@ class Reacher(AbstractEnv):
     def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
         return action
 
+    @property
+    def workspace(self) -> tuple[tuple[float, float, float], float]:
+        """The table."""
+        return (0.0, 0.0, 0.0), 0.25
+
     def achieved_goal(self, obs: Float[Array, "10"]) -> Float[Array, "3"]:
         return obs[4:7]
 

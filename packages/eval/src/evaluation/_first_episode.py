@@ -31,7 +31,7 @@ class Take(eqx.Module):
 
     Attributes:
         qpos: the generalised positions.
-        position: the first two coordinates of the achieved goal, in metres.
+        position: x and y of the achieved goal, in metres.
         goal: the commanded goal.
         at_goal, running, distance: as in `Moment`.
         fallen: whether the episode ended before its time limit, now or earlier.
@@ -77,7 +77,7 @@ def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
 
     def look(moment: Moment) -> tuple[Array, ...]:
         state = moment.state.env
-        position = jax.vmap(env.achieved_goal)(state.obs)[:, :2]
+        position = jax.vmap(lambda obs: env.goal_position(env.achieved_goal(obs))[:2])(state.obs)
         status = moment.at_goal, moment.running, moment.distance, state.terminated
         return state.physics.qpos, position, state.goal, *status
 

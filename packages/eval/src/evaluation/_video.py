@@ -60,7 +60,8 @@ def film(
             renderer = stack.enter_context(envs.Renderer(env, size[1], size[0]))
             pictures, how, note = _rendered(renderer, take), "Rendered by MuJoCo.", ""
         except envs.NoRenderer as reason:
-            pictures = drawings(take.position, take.goal[0, :, :2], take.at_goal, env.maze, env.threshold, size)
+            goals = np.asarray(jax.vmap(env.goal_position)(take.goal[0]))[:, :2]
+            pictures = drawings(take.position, goals, take.at_goal, env.maze, env.threshold, size)
             how, note = f"Drawn in 2-D from the states. {reason}", ", 2-D drawing from the states"
         title = title or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(env).__name__).capitalize()
         mosaic = Mosaic(title, f"{speed:.3g}x speed{note}", size, agents, len(shown))
