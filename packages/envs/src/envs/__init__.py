@@ -19,6 +19,7 @@ from envs._physics import Physics as Physics
 from envs._rollout import Policy as Policy
 from envs._rollout import Trajectory as Trajectory
 from envs._rollout import UniformPolicy as UniformPolicy
+from envs._rollout import ZeroPolicy as ZeroPolicy
 from envs._rollout import deterministic as deterministic
 from envs._rollout import rollout as rollout
 
@@ -97,6 +98,7 @@ __all__ = [
     "Renderer",
     "Trajectory",
     "UniformPolicy",
+    "ZeroPolicy",
     "deterministic",
     "engine",
     "render",

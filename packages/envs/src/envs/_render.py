@@ -32,8 +32,8 @@ class Renderer:
     """Draws states of one environment at one size; a context manager that holds the OpenGL context.
 
     A maze is seen from above, rows downwards and columns to the right, as its text is written. An arm is seen with
-    its workspace. Elsewhere the camera keeps the agent and its goal in view. A goal is a sphere whose radius is the success threshold.
-    There are no shadows, reflections or multisampling: without a GPU they cost ten times the rest.
+    its workspace. Elsewhere the camera keeps the agent and its goal in view. A goal is a sphere whose radius is the
+    success threshold. There are no shadows, reflections or multisampling: without a GPU they cost ten times the rest.
 
     OpenGL comes from EGL where there is no display; the environment variable `MUJOCO_GL` (`egl`, `glfw`,
     `osmesa`, or `disabled`) chooses otherwise.

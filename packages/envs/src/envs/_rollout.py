@@ -62,6 +62,18 @@ class UniformPolicy(eqx.Module):
         return jr.uniform(key, (self.action_size,), minval=-1.0, maxval=1.0)
 
 
+class ZeroPolicy(eqx.Module):
+    """Every action is zero: no torque for a walker, the middle of its range for a servo."""
+
+    action_size: int = eqx.field(static=True)
+
+    def __call__(
+        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
+    ) -> Float[Array, " action"]:
+        """Zeros."""
+        return jnp.zeros(self.action_size)
+
+
 def rollout(
     episodes: Episodes, state: EpisodeState, policy: Policy, length: int, keys: Key[Array, " env"]
 ) -> tuple[EpisodeState, Trajectory]:

@@ -72,8 +72,18 @@ def proceed(
     )
 
 
-def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
-    """Records the first episode of one environment a key, acting without noise, until the last has ended."""
+def shoot(
+    env: AbstractEnv,
+    policy: Policy,
+    keys: Key[Array, " agent"],
+    stochastic: bool = False,
+    longest: int | None = None,
+) -> Take:
+    """Records the first episode of one environment a key until the last has ended, or for `longest` steps.
+
+    The policy acts without noise unless `stochastic`.
+    """
+    steps = env.episode_length if longest is None else min(longest, env.episode_length)
 
     def look(moment: Moment) -> tuple[Array, ...]:
         state = moment.state.env
@@ -83,14 +93,16 @@ def shoot(env: AbstractEnv, policy: Policy, keys: Key[Array, " agent"]) -> Take:
 
     @eqx.filter_jit
     def act(policy: Policy, keys: Key[Array, " agent"]) -> tuple[Array, ...]:
-        def one(moment: Moment, t: Int[Array, ""]) -> tuple[Moment, tuple[Array, ...]]:
-            return proceed(env, deterministic(policy), moment, keys, t), look(moment)
+        acting = policy if stochastic else deterministic(policy)
 
-        last, seen = jax.lax.scan(one, begin(env, keys), jnp.arange(env.episode_length, dtype=jnp.int32))
+        def one(moment: Moment, t: Int[Array, ""]) -> tuple[Moment, tuple[Array, ...]]:
+            return proceed(env, acting, moment, keys, t), look(moment)
+
+        last, seen = jax.lax.scan(one, begin(env, keys), jnp.arange(steps, dtype=jnp.int32))
         return jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), seen, look(last))
 
     seen = [np.asarray(x) for x in act(policy, keys)]
     # A row lives on in a second episode; shown is the last moment of its first instead, number `end`.
-    end = seen[4].sum(axis=0)
+    end = np.minimum(seen[4].sum(axis=0), steps)
     moment = np.minimum(np.arange(end.max() + 1)[:, None], end)
     return Take(*(np.take_along_axis(x, moment.reshape(*moment.shape, *[1] * (x.ndim - 2)), 0) for x in seen))

@@ -24,7 +24,14 @@ CHUNK = 20  # frames rendered in one call: six agents of 20 frames are 30 MB
 
 
 def film(
-    env: AbstractEnv, policy: Policy, key: Key[Array, ""], path: Path | str, agents: int = 6, title: str = ""
+    env: AbstractEnv,
+    policy: Policy,
+    key: Key[Array, ""],
+    path: Path | str,
+    agents: int = 6,
+    title: str = "",
+    stochastic: bool = False,
+    longest: int | None = None,
 ) -> str:
     """Writes an mp4 (H.264, which browsers play) of the first episode of several agents, side by side.
 
@@ -33,11 +40,13 @@ def film(
 
     Args:
         env: what to act in.
-        policy: acts without noise.
+        policy: acts without noise, unless `stochastic`.
         key: draws starts and goals.
         path: the file; it appears only when it is complete.
         agents: how many tiles, 1 to 12.
         title: stands above the tiles; the name of the environment where empty.
+        stochastic: whether the policy gets a key for each action.
+        longest: control steps after which the film ends; None shows whole episodes.
 
     Returns:
         How it was drawn, in words.
@@ -47,7 +56,7 @@ def film(
     """
     if isinstance(agents, bool) or not isinstance(agents, int) or not 1 <= agents <= 12:
         raise ValueError(f"evaluation.film.agents is {agents!r}; it must be an integer from 1 to 12.")
-    take = shoot(env, policy, jr.split(key, agents))
+    take = shoot(env, policy, jr.split(key, agents), stochastic, longest)
     moments = len(take.running)
     stride = int(np.ceil(moments / (FPS * LONGEST)))
     shown = np.append(np.arange(0, moments - 1, stride), moments - 1)
