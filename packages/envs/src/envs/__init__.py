@@ -25,6 +25,8 @@ from envs._rollout import rollout as rollout
 
 if TYPE_CHECKING:
     from envs._engine import engine as engine
+    from envs._gymnasium import GymnasiumEnv as GymnasiumEnv
+    from envs._gymnasium import GymnasiumVectorEnv as GymnasiumVectorEnv
     from envs._render import NoRenderer as NoRenderer
     from envs._render import Renderer as Renderer
     from envs._render import render as render
@@ -57,6 +59,8 @@ _LATER = {
     "ArmBinpick": "envs.arm_binpick",
     "ArmGrasp": "envs.arm_grasp",
     "AntMaze": "envs.ant_maze",
+    "GymnasiumEnv": "envs._gymnasium",
+    "GymnasiumVectorEnv": "envs._gymnasium",
     "HalfCheetah": "envs.half_cheetah",
     "Humanoid": "envs.humanoid",
     "HumanoidMaze": "envs.humanoid_maze",
@@ -85,6 +89,8 @@ __all__ = [
     "EpisodeState",
     "Episodes",
     "Fields",
+    "GymnasiumEnv",
+    "GymnasiumVectorEnv",
     "HalfCheetah",
     "Humanoid",
     "HumanoidMaze",

@@ -94,13 +94,21 @@ class AbstractEnv(eqx.Module):
         obs = self.observe(physics, fields)
         return EnvState(physics, obs, goal, unstable | self.fallen(obs), unstable)
 
+    def goal_distance(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        """Euclidean distance between an achieved and a commanded goal, m."""
+        return jnp.linalg.norm(achieved - goal)
+
+    def fulfils(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
+        """Whether an achieved goal is near enough to a commanded one: `goal_distance < threshold`."""
+        return self.goal_distance(achieved, goal) < self.threshold
+
     def distance(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
-        """Euclidean distance between the achieved and a commanded goal, m."""
-        return jnp.linalg.norm(self.achieved_goal(obs) - goal)
+        """Distance between the goal achieved in an observation and a commanded one, m."""
+        return self.goal_distance(self.achieved_goal(obs), goal)
 
     def success(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
-        """Whether the goal is reached: `distance < threshold`."""
-        return self.distance(obs, goal) < self.threshold
+        """Whether the goal achieved in an observation fulfils a commanded one."""
+        return self.fulfils(self.achieved_goal(obs), goal)
 
     def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
         """Where in space a goal is, m: its first three numbers, and zeros for those it lacks.

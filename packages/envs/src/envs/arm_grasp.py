@@ -73,12 +73,12 @@ class ArmGrasp(AbstractArm):
         """The middle of the fingertips, m."""
         return (goal[:3] + goal[3:6]) / 2
 
-    def distance(self, obs: Float[Array, "23"], goal: Float[Array, "7"]) -> Float[Array, ""]:
+    def goal_distance(self, achieved: Float[Array, "7"], goal: Float[Array, "7"]) -> Float[Array, ""]:
         """Distance of the middle of the fingertips from where it should be, m."""
-        off = self.achieved_goal(obs) - goal
+        off = achieved - goal
         return jnp.linalg.norm((off[:3] + off[3:6]) / 2)
 
-    def success(self, obs: Float[Array, "23"], goal: Float[Array, "7"]) -> Bool[Array, ""]:
+    def fulfils(self, achieved: Float[Array, "7"], goal: Float[Array, "7"]) -> Bool[Array, ""]:
         """Whether the fingertips' middle and their distance are both as commanded."""
-        opening = jnp.abs(self.achieved_goal(obs)[6] - goal[6])
-        return (self.distance(obs, goal) < self.threshold) & (opening < self.opening_threshold)
+        opening = jnp.abs(achieved[6] - goal[6])
+        return (self.goal_distance(achieved, goal) < self.threshold) & (opening < self.opening_threshold)
