@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin.")
     devices.prepare(FLAGS.device)
     configuration = reading.read(files, FLAGS.set)
-    if not trusted and any(_of_a_run(Path(file)) for file in (*files, *configuration.files)):
+    if not trusted and any(run_directory.holds(Path(file)) for file in (*files, *configuration.files)):
         trust.check(configuration)
     configuration.check()
     name = Path(files[0]).stem
@@ -131,12 +131,6 @@ def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, me
     evaluation.curve(directory / "metrics.jsonl", directory / results.CURVE, title=meta["name"])
     test.film(directory)
     print(f"\nDone: {evaluation.report(directory)}")
-
-
-def _of_a_run(file: Path) -> bool:
-    """Whether a gin file is the stored configuration of a run, which may be somebody else's."""
-    beside = (file.parent / run_directory.META, file.parent / "checkpoints")
-    return file.name == run_directory.CONFIG and any(path.exists() for path in beside)
 
 
 if __name__ == "__main__":

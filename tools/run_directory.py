@@ -54,6 +54,12 @@ def stored(directory: Path) -> Configuration | None:
     return None
 
 
+def holds(file: Path) -> bool:
+    """Whether a gin file is the stored configuration of a run, which may be somebody else's."""
+    beside = (file.parent / META, file.parent / "checkpoints")
+    return file.name == CONFIG and any(path.exists() for path in beside)
+
+
 def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
     """Raises `UserError` where the directory holds another run than `given` describes.
 
