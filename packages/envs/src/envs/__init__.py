@@ -24,6 +24,7 @@ from envs._rollout import deterministic as deterministic
 from envs._rollout import rollout as rollout
 
 if TYPE_CHECKING:
+    from envs._bodies import Bodies as Bodies
     from envs._engine import engine as engine
     from envs._gymnasium import GymnasiumEnv as GymnasiumEnv
     from envs._gymnasium import GymnasiumVectorEnv as GymnasiumVectorEnv
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from envs.reacher import Reacher as Reacher
 
 _LATER = {
+    "Bodies": "envs._bodies",
     "engine": "envs._engine",
     "Ant": "envs.ant",
     "AntBall": "envs.ant_ball",
@@ -85,6 +87,7 @@ __all__ = [
     "ArmGrasp",
     "ArmPush",
     "ArmReach",
+    "Bodies",
     "EnvState",
     "EpisodeState",
     "Episodes",

@@ -46,9 +46,7 @@ class Renderer:
 
         Raises NoRenderer where there is no OpenGL, or where the engine has no MuJoCo model.
         """
-        model = getattr(env.engine, "model", None)
-        if not isinstance(model, mujoco.MjModel):
-            raise NoRenderer(f"The engine {env.engine.name!r} has no MuJoCo model to draw.")
+        model = model_of(env)
         self._env, self._shape = env, (height, width)
         self._model = _styled(model, width, height)
         self._gl, self._context = _opengl(self._model, width, height)
@@ -110,6 +108,14 @@ def render(
     """Draws states of `env`, each with its goal: `Renderer`, for one call."""
     with Renderer(env, width, height) as renderer:
         return renderer(qpos, goals)
+
+
+def model_of(env: AbstractEnv) -> mujoco.MjModel:
+    """The MuJoCo model to draw, which must not be changed; raises `NoRenderer` where the engine has none."""
+    model = getattr(env.engine, "model", None)
+    if not isinstance(model, mujoco.MjModel):
+        raise NoRenderer(f"The engine {env.engine.name!r} has no MuJoCo model to draw.")
+    return model
 
 
 def _styled(model: mujoco.MjModel, width: int, height: int) -> mujoco.MjModel:
