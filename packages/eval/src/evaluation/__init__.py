@@ -11,8 +11,10 @@ from evaluation._evaluate import EpisodeRecord as EpisodeRecord
 from evaluation._evaluate import Evaluator as Evaluator
 
 if TYPE_CHECKING:
+    from evaluation._baselines import baselines as baselines
     from evaluation._curve import curve as curve
     from evaluation._report import report as report
+    from evaluation._session import Session as Session
     from evaluation._stats import Estimate as Estimate
     from evaluation._stats import bootstrap as bootstrap
     from evaluation._stats import difference as difference
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
     from evaluation._stats import proportion as proportion
     from evaluation._summary import evaluate as evaluate
     from evaluation._video import film as film
+    from evaluation._viewer import Viewer as Viewer
 
 _LATER = {
     "Estimate": "evaluation._stats",
+    "Session": "evaluation._session",
+    "Viewer": "evaluation._viewer",
+    "baselines": "evaluation._baselines",
     "bootstrap": "evaluation._stats",
     "curve": "evaluation._curve",
     "difference": "evaluation._stats",
@@ -37,6 +43,9 @@ __all__ = [
     "EpisodeRecord",
     "Estimate",
     "Evaluator",
+    "Session",
+    "Viewer",
+    "baselines",
     "bootstrap",
     "curve",
     "difference",
