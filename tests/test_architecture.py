@@ -17,7 +17,7 @@ ARROWS = {"nets": set(), "envs": set(), "crl": {"nets", "envs"}, "evaluation": {
 ONLY_IN = {
     "gin": ("tools/",),
     "orbax": ("packages/crl/src/crl/_checkpoint.py",),
-    "mujoco": ("packages/envs/", "tools/provenance.py"),
+    "mujoco": ("packages/envs/", "tools/provenance.py", "tools/bench_physics.py"),
 }
 
 

@@ -88,7 +88,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (("--gin", "nowhere.gin"), "nowhere.gin"),
         (("--gin", str(ROOT / "configs/algo/crl.gin")), "`crl.Trainer.env` is not bound"),
         (("--gin", PART, "--set", "envs.PointMaze.maze = 'round'"), "Maze 'round' is neither"),
-        (("--gin", PART, "--set", "evaluation.Evaluator.env = 3"), "`env` must be an environment"),
+        (("--gin", PART, "--set", "evaluation.Evaluator.env = 3"), "Evaluator.env` must be an environment"),
         (("--run_dir", "nowhere"), "--run_dir nowhere does not exist"),
         (("--run_dir", "{run}", "--step", "123"), "--step 123 does not exist in {run}; there are 0, 240, 480."),
     ],

@@ -78,16 +78,11 @@ def _task() -> "tuple[envs.AbstractEnv, dict[str, envs.Policy]]":
     if not FLAGS.trust_config and any(run_directory.holds(Path(f)) for f in (*FLAGS.gin, *configuration.files)):
         trust.check(configuration)
     configuration.check()
-    import composition
-
-    import envs
+    import parts
 
     devices.check(FLAGS.device)
-    composition.load(configuration)
-    evaluated = "evaluation.Evaluator.env" in map(str, configuration.bindings)
-    env = composition.build(configuration, "env", "evaluation.Evaluator" if evaluated else "crl.Trainer")
-    if not isinstance(env, envs.AbstractEnv):
-        raise UserError(f"`env` must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
+    tested = parts.TEST in map(str, configuration.bindings)
+    env = parts.build(configuration, parts.TEST if tested else parts.TRAIN)
     return env, {}
 
 

@@ -110,13 +110,6 @@ class AbstractEnv(eqx.Module):
         """Whether the goal achieved in an observation fulfils a commanded one."""
         return self.fulfils(self.achieved_goal(obs), goal)
 
-    def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
-        """Where in space a goal is, m: its first three numbers, and zeros for those it lacks.
-
-        A task whose goals do not begin with x, y, z says otherwise. The position is an affine function of the goal.
-        """
-        return jnp.pad(goal[:3], (0, max(3 - goal.size, 0)))
-
     @property
     def workspace(self) -> tuple[tuple[float, float, float], float] | None:
         """Middle and radius of the place where a task in one place happens, m; `None` where the agent walks."""

@@ -1,22 +1,6 @@
 """Policies that have learned nothing, to compare an agent with or to see what a task looks like."""
 
-import equinox as eqx
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
-
-from envs import AbstractEnv, Policy, UniformPolicy
-
-
-class ZeroPolicy(eqx.Module):
-    """Every action is zero: no force for a walker, the middle of its range for a servo."""
-
-    action_size: int = eqx.field(static=True)
-
-    def __call__(
-        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
-    ) -> Float[Array, " action"]:
-        """Zeros."""
-        return jnp.zeros(self.action_size)
+from envs import AbstractEnv, Policy, UniformPolicy, ZeroPolicy
 
 
 def baselines(env: AbstractEnv) -> dict[str, Policy]:
