@@ -1,10 +1,16 @@
 """The tasks as Gymnasium's environments, under Gymnasium's own checkers and with another library's agent."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from environment import users_environment
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers.vector import DictInfoToList, FlattenObservation, RecordEpisodeStatistics
@@ -135,3 +141,13 @@ def test_both_views_show_the_same_task():
     shifted = np.asarray(achieved).copy()
     shifted[6] += 0.03  # the fingers are 3 cm too far apart
     assert one.compute_reward(np.asarray(achieved), shifted, None) == 0.0
+
+
+def test_an_agent_of_another_library_learns_through_it():
+    """PPO of skrl: 800 steps of 32 balls that are told to go left or right, in a process of its own."""
+    script = str(Path(__file__).parent / "skrl_agent.py")
+    done = subprocess.run([sys.executable, script, "800"], capture_output=True, text=True, env=users_environment())
+    assert done.returncode == 0, done.stderr
+    success = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    print(success)
+    assert success["random"] < 0.5 and success["agent"] >= 0.95
