@@ -33,10 +33,16 @@ def test_every_task_was_measured_and_drawn(stored: dict):
     assert (ROOT / "docs" / "gallery.png").stat().st_size < 1_000_000
 
 
-@pytest.mark.parametrize("name", parts.names())
-def test_the_page_says_what_the_code_says(name: str, stored: dict):
-    facts = task_page.facts(parts.task(name, "auto", parts.TEST))
-    assert facts == {key: stored["tasks"][name][key] for key in facts}
+def test_the_page_says_what_the_code_says(stored: dict):
+    seen = set()
+    for name in parts.names():
+        env, said = parts.task(name, "auto", parts.TEST), stored["tasks"][name]
+        assert said["task"] == type(env).__name__ and said["threshold"] == env.threshold
+        assert said["maze"] == (None if env.maze is None else env.maze.text)
+        if type(env) not in seen:  # sizes take a trace of a reset, and are those of the class
+            seen.add(type(env))
+            facts = task_page.facts(env)
+            assert facts == {key: said[key] for key in facts}
 
 
 def test_the_page_is_what_is_stored(stored: dict):
