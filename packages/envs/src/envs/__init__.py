@@ -22,13 +22,14 @@ from envs._rollout import UniformPolicy as UniformPolicy
 from envs._rollout import ZeroPolicy as ZeroPolicy
 from envs._rollout import deterministic as deterministic
 from envs._rollout import rollout as rollout
+from envs._viewpoint import Viewpoint as Viewpoint
 
 if TYPE_CHECKING:
     from envs._bodies import Bodies as Bodies
     from envs._engine import engine as engine
     from envs._gymnasium import GymnasiumEnv as GymnasiumEnv
     from envs._gymnasium import GymnasiumVectorEnv as GymnasiumVectorEnv
-    from envs._render import NoRenderer as NoRenderer
+    from envs._opengl import NoRenderer as NoRenderer
     from envs._render import Renderer as Renderer
     from envs._render import render as render
     from envs.ant import Ant as Ant
@@ -66,7 +67,7 @@ _LATER = {
     "HalfCheetah": "envs.half_cheetah",
     "Humanoid": "envs.humanoid",
     "HumanoidMaze": "envs.humanoid_maze",
-    "NoRenderer": "envs._render",
+    "NoRenderer": "envs._opengl",
     "PointMaze": "envs.point_maze",
     "Pusher": "envs.pusher",
     "Reacher": "envs.reacher",
@@ -107,6 +108,7 @@ __all__ = [
     "Renderer",
     "Trajectory",
     "UniformPolicy",
+    "Viewpoint",
     "ZeroPolicy",
     "deterministic",
     "engine",

@@ -10,6 +10,9 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._maze import Maze
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._viewpoint import Viewpoint
+
+_RIM = 0.3  # of the outer walls is in a picture, in cells: enough to see that a maze is closed
 
 
 class EnvState(eqx.Module):
@@ -110,17 +113,26 @@ class AbstractEnv(eqx.Module):
         """Whether the goal achieved in an observation fulfils a commanded one."""
         return self.fulfils(self.achieved_goal(obs), goal)
 
-    @property
-    def workspace(self) -> tuple[tuple[float, float, float], float] | None:
-        """Middle and radius of the place where a task in one place happens, m; `None` where the agent walks."""
-        return None
-
     def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
-        """Where in space a goal is, m: its first three numbers, and zeros for those it lacks.
+        """Where a goal lies in the world, m: its first three numbers, followed by zeros where there are fewer.
 
-        A task whose goals do not begin with x, y, z says otherwise. The position is an affine function of the goal.
+        It is for pictures. A task whose goals begin with anything but x, y, z of a place overrides it.
         """
-        return jnp.pad(goal[:3], (0, max(3 - goal.size, 0)))
+        return jnp.zeros(3, goal.dtype).at[: min(goal.size, 3)].set(goal[:3])
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """From where pictures are taken.
+
+        A maze is seen from above, as its text is written: rows downwards and columns to the right, a little tilted so
+        that one sees who stands and who lies. Elsewhere the camera follows the agent and its goal. A task that takes
+        place at one spot overrides it.
+        """
+        if self.maze is None:
+            return Viewpoint()
+        rim = (0.5 - _RIM) * self.maze.cell_size
+        x, y = (self.maze.size - self.maze.cell_size - rim).tolist()
+        return Viewpoint(180.0, -72.0, ((rim, rim, 0.0), (x, y, self.maze.wall_height)))
 
     @property
     def control_step(self) -> float:

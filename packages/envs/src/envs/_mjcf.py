@@ -53,6 +53,21 @@ def spread_floor(spec: mujoco.MjSpec, maze: Maze) -> None:
     floor.size = (*(maze.size / 2), floor.size[2])
 
 
+def add_checks(spec: mujoco.MjSpec, floor: str, side: float) -> None:
+    """Gives the plane `floor` a pattern of squares of `side` m, and no end: pictures then show depth and motion.
+
+    The colours are those of the pictures' style; for contacts every plane is infinite.
+    """
+    dark, light = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    checker, flat = mujoco.mjtBuiltin.mjBUILTIN_CHECKER, mujoco.mjtTexture.mjTEXTURE_2D
+    spec.add_texture(name="checks", type=flat, builtin=checker, width=64, height=64, rgb1=dark, rgb2=light)
+    material = spec.add_material(name="checks", texuniform=True, texrepeat=(1 / (2 * side), 1 / (2 * side)))
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "checks"
+    plane = spec.geom(floor)
+    plane.material = "checks"
+    plane.size = (0, 0, plane.size[2])
+
+
 def cap_contacts(spec: mujoco.MjSpec) -> None:
     """Bounds the contacts that MJX computes in a maze, where it would try every pair of a body and a wall.
 

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from envs._base import AbstractEnv
-from envs._mjcf import compile_model
+from envs._mjcf import add_checks, compile_model
 from envs._physics import Fields, Physics
+from envs._viewpoint import Viewpoint
 
 FRAME_SKIP = 25
 FIELDS = ("site_xpos", "cvel", "subtree_com")
@@ -46,14 +47,14 @@ class AbstractArm(AbstractEnv):
         opening = jnp.where(action[len(_MOVED)] > 0, 0.0, _OPEN) if self.action_size > len(_MOVED) else 0.0
         return jnp.concatenate([low + share * (high - low), jnp.full(2, opening, action.dtype)])
 
-    @property
-    def workspace(self) -> tuple[tuple[float, float, float], float]:
-        """The arm and the table before it."""
-        return (0.0, 0.45, 0.2), 0.62
-
     def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
         del obs
         return jnp.zeros((), bool)
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """From across the table, so that the arm stands behind what it handles."""
+        return Viewpoint(235.0, -32.0, ((-0.5, -0.05, 0.0), (0.5, 0.85, 0.4)))
 
     def stance(self, cube: Float[Array, "2"] | None, dtype: jnp.dtype) -> Float[Array, " nq"]:
         """`qpos` with the arm bent over the table and, if the task has one, the cube lying at x and y, m."""
@@ -97,6 +98,7 @@ def _addresses(model: mujoco.MjModel, *joints: str) -> np.ndarray:
 def arm_model(add: Callable[[mujoco.MjSpec], None] | None = None) -> mujoco.MjModel:
     """The Panda on its table, with what `add` puts there; a control step has 25 substeps of 0.002 s."""
     spec = mujoco.MjSpec.from_string((importlib.resources.files("envs") / "assets" / "panda.xml").read_text())
+    add_checks(spec, "floor", 0.1)
     if add is not None:
         add(spec)
     return compile_model(spec, _TIMESTEP)

@@ -11,10 +11,12 @@ from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._mjcf import compile_model, gymnasium_spec
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._viewpoint import Viewpoint
 
 _TIMESTEP, _FRAME_SKIP = 0.01, 5
 _NOISE = 0.1
 _MASS = 14.0  # kg, in all
+_HEIGHT = 0.7  # m, of the torso of a standing cheetah
 
 
 class HalfCheetah(AbstractEnv):
@@ -63,6 +65,15 @@ class HalfCheetah(AbstractEnv):
 
     def achieved_goal(self, obs: Float[Array, "18"]) -> Float[Array, "1"]:
         return obs[:1]
+
+    def goal_position(self, goal: Float[Array, "1"]) -> Float[Array, "3"]:
+        """x, at the height of a standing torso, m."""
+        return jnp.array([0.0, 0.0, _HEIGHT], goal.dtype).at[0].set(goal[0])
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """From the side, following the cheetah and its goal."""
+        return Viewpoint(azimuth=90.0, elevation=-14.0)
 
     def fallen(self, obs: Float[Array, "18"]) -> Bool[Array, ""]:
         del obs

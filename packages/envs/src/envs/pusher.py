@@ -10,8 +10,9 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from envs._arguments import check_count, check_length
 from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
-from envs._mjcf import compile_model, gymnasium_spec
+from envs._mjcf import add_checks, compile_model, gymnasium_spec
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._viewpoint import Viewpoint
 
 _TIMESTEP, _FRAME_SKIP = 0.01, 5
 _JOINTS = 7
@@ -77,13 +78,13 @@ class Pusher(AbstractEnv):
     def control(self, action: Float[Array, "7"]) -> Float[Array, "7"]:
         return action * jnp.asarray(self.engine.model.actuator_ctrlrange[:, 1], action.dtype)
 
-    @property
-    def workspace(self) -> tuple[tuple[float, float, float], float]:
-        """The arm and its table."""
-        return (0.25, -0.2, -0.2), 0.65
-
     def achieved_goal(self, obs: Float[Array, "20"]) -> Float[Array, "3"]:
         return obs[10:13]
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """Across the table, from the side of the goals."""
+        return Viewpoint(135.0, -35.0, ((-0.25, -0.7, -0.32), (0.85, 0.45, 0.1)))
 
     def fallen(self, obs: Float[Array, "20"]) -> Bool[Array, ""]:
         del obs
@@ -99,4 +100,5 @@ def pusher_model() -> mujoco.MjModel:
     """Gymnasium's pusher without its goal, whose joints would be part of the state; 5 substeps of 0.01 s."""
     spec = gymnasium_spec("pusher_v5")
     spec.delete(spec.body("goal"))
+    add_checks(spec, "table", 0.1)
     return compile_model(spec, _TIMESTEP)

@@ -9,8 +9,9 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from envs._arguments import check_count, check_length
 from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
-from envs._mjcf import compile_model, gymnasium_spec
+from envs._mjcf import add_checks, compile_model, gymnasium_spec
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._viewpoint import Viewpoint
 
 _TIMESTEP, _FRAME_SKIP = 0.01, 4
 _NOISE = 0.1
@@ -67,13 +68,13 @@ class Reacher(AbstractEnv):
     def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
         return action
 
-    @property
-    def workspace(self) -> tuple[tuple[float, float, float], float]:
-        """The table."""
-        return (0.0, 0.0, 0.0), 0.25
-
     def achieved_goal(self, obs: Float[Array, "10"]) -> Float[Array, "3"]:
         return obs[4:7]
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """From above, a little tilted."""
+        return Viewpoint(90.0, -60.0, ((-0.24, -0.24, 0.0), (0.24, 0.24, 0.03)))
 
     def fallen(self, obs: Float[Array, "10"]) -> Bool[Array, ""]:
         del obs
@@ -93,4 +94,5 @@ def reacher_model() -> mujoco.MjModel:
     """Gymnasium's reacher without its target, whose joints would be part of the state; 4 substeps of 0.01 s."""
     spec = gymnasium_spec("reacher")
     spec.delete(spec.body("target"))
+    add_checks(spec, "ground", 0.05)
     return compile_model(spec, _TIMESTEP)
