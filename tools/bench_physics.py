@@ -4,6 +4,7 @@ import copy
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -18,14 +19,15 @@ import envs
 
 HEADER = f"{'task':<22} {'engine':<7} {'steps/s':>9}   beside"
 REPEATS = 9
+_ACTIONS = 16  # of every row, over and over
 _SECONDS = 0.4  # a call lasts about this long
 
 
 def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
-    """Control steps a second of all rows together: uniform actions, observations and resets included.
+    """Control steps a second of all rows together: under uniform actions, observations and resets included.
 
     The native engine is measured in turns with a plain loop of MuJoCo's own `Batch` over the same model, from the same
-    states, under as many substeps of held controls, on as many threads: no policy, no observation, no reset.
+    states, under as many substeps of the same controls, on as many threads: no observation, no reset.
     `ratio` is ours to the loop's, the median of the turns. MJX in a maze is measured in turns with itself without
     contact caps, which tries every pair of a body and a wall; and its compilation is timed.
     """
@@ -42,32 +44,36 @@ def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
 
 
 class Acting:
-    """Uniform actions in a batch of environments; a call goes on for some steps and returns steps per second."""
+    """A batch of environments under actions drawn before; a call goes on for some steps, returns steps per second."""
 
     def __init__(self, env: envs.AbstractEnv, rows: int):
         self.env, self.rows = env, rows
-        episodes, policy = envs.Episodes(env), envs.UniformPolicy(env.action_size)
-        self._keys = jr.split(jr.key(1), rows)
+        episodes = envs.Episodes(env)
+        self.actions = jr.uniform(jr.key(1), (_ACTIONS, rows, env.action_size), minval=-1.0, maxval=1.0)
         self.state = jax.jit(lambda keys: episodes.reset(keys))(jr.split(jr.key(0), rows))
-        self._act: Callable[..., Any] = jax.jit(
-            lambda state, keys, steps: jax.lax.fori_loop(
-                0, steps, lambda t, s: envs.rollout(episodes, s, policy, 1, _folded(keys, t))[0], state
-            )
-        )
+
+        @partial(jax.jit, static_argnums=3)
+        def act(state, actions, key, steps):
+            def one(state, t_and_keys):
+                t, keys = t_and_keys
+                return episodes.step(state, actions[t % _ACTIONS], keys), None
+
+            return jax.lax.scan(one, state, (jnp.arange(steps), jr.split(key, (steps, rows))))[0]
+
+        self._act: Callable[..., Any] = act
+        self._calls = 0
         self.steps = 1
-        self()
-        seconds = rows / self()
-        self.steps = max(1, round(_SECONDS / seconds))
+        for seconds in (0.1, _SECONDS):  # a call of one step tells its length only roughly
+            self()
+            self.steps = max(1, round(seconds / (self.rows * self.steps / self()) * self.steps))
         self()
 
     def __call__(self) -> float:
         began = time.perf_counter()
-        self.state = jax.block_until_ready(self._act(self.state, self._keys, jnp.int32(self.steps)))
+        key = jr.fold_in(jr.key(2), self._calls)
+        self._calls += 1
+        self.state = jax.block_until_ready(self._act(self.state, self.actions, key, self.steps))
         return self.rows * self.steps / (time.perf_counter() - began)
-
-
-def _folded(keys: jax.Array, t: jax.Array) -> jax.Array:
-    return jax.vmap(jr.fold_in, in_axes=(0, None))(keys, t)
 
 
 def _loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
@@ -75,8 +81,7 @@ def _loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
     model = env.engine.model
     substeps = round(env.control_step / model.opt.timestep)
     batch = mujoco.batch.Batch(model, ours.rows, min(len(os.sched_getaffinity(0)), ours.rows))
-    actions = np.random.default_rng(0).uniform(-1, 1, (16, ours.rows, env.action_size))
-    controls = [np.asarray(jax.vmap(env.control)(jnp.asarray(a, jnp.float32))) for a in actions]
+    controls = np.asarray(jax.vmap(jax.vmap(env.control))(ours.actions), np.float64)
 
     def go() -> float:
         physics = ours.state.env.physics
@@ -84,7 +89,7 @@ def _loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
             batch.bind(name)[:] = np.asarray(getattr(physics, name))
         began = time.perf_counter()
         for t in range(ours.steps):
-            batch.bind("ctrl")[:] = controls[t % len(controls)]
+            batch.bind("ctrl")[:] = controls[t % _ACTIONS]
             batch.step(nstep=substeps)
         return ours.rows * ours.steps / (time.perf_counter() - began)
 

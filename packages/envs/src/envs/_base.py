@@ -64,34 +64,31 @@ class AbstractEnv(eqx.Module):
     def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
         """Whether the episode ends in this observation."""
 
+    def begin(self, key: PRNGKeyArray) -> tuple[Physics, Float[Array, " goal"]]:
+        """The state and the goal in which a new episode begins, drawn with `key`."""
+        qpos, qvel, goal = self.start(key)
+        return Physics(qpos, qvel, jnp.zeros_like(qvel)), goal
+
     def reset(self, key: PRNGKeyArray) -> EnvState:
         """A new episode: a start and a goal drawn with `key`."""
-        qpos, qvel, goal = self.start(key)
-        physics = Physics(qpos, qvel, jnp.zeros_like(qvel))
-        return self._arrive(physics, goal, jnp.zeros(self.action_size, qpos.dtype), jnp.ones((), bool))
+        physics, goal = self.begin(key)
+        return self.advance(physics, goal, jnp.zeros(self.action_size, physics.qpos.dtype), jnp.ones((), bool))
 
     def step(self, state: EnvState, action: Float[Array, " action"]) -> EnvState:
         """One control step of `control_step` seconds under `action`, clipped to [-1, 1]."""
-        return self._arrive(state.physics, state.goal, action, jnp.zeros((), bool))
+        return self.advance(state.physics, state.goal, action, jnp.zeros((), bool))
 
     def advance(
-        self, state: EnvState, action: Float[Array, " action"], fresh: Bool[Array, ""], key: PRNGKeyArray
-    ) -> EnvState:
-        """`reset(key)` where `fresh`, else `step(state, action)`, in one call of the engine."""
-        qpos, qvel, goal = self.start(key)
-        drawn = Physics(qpos, qvel, jnp.zeros_like(qvel))
-        physics, goal = jax.tree.map(
-            lambda new, old: jnp.where(fresh, new, old), (drawn, goal), (state.physics, state.goal)
-        )
-        return self._arrive(physics, goal, action, fresh)
-
-    def _arrive(
         self,
         physics: Physics,
         goal: Float[Array, " goal"],
         action: Float[Array, " action"],
         fresh: Bool[Array, ""],
     ) -> EnvState:
+        """A `step` from `physics`, or where `fresh` the first state of an episode that begins there.
+
+        Both are one call of the engine, so that a batch may hold rows of both kinds.
+        """
         ctrl = self.control(jnp.clip(action, -1, 1).astype(physics.qpos.dtype))
         physics, fields, unstable = self.engine.advance(physics, ctrl, fresh)
         obs = self.observe(physics, fields)

@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from envs._base import AbstractEnv, EnvState
+from envs._physics import Physics
+
+_Start = tuple[Physics, Float[Array, "..."]]
 
 
 class EpisodeState(eqx.Module):
@@ -42,7 +45,18 @@ class Episodes(eqx.Module):
         ones.
         """
         fresh = state.env.terminated | state.truncated
-        env = jax.vmap(self.env.advance)(state.env, action, fresh, keys)
+        # Drawing costs as much as a cheap task's physics, and most steps begin no episode.
+        old = (state.env.physics, state.env.goal)
+        physics, goal = jax.lax.cond(fresh.any(), self._begin, lambda _, __, old: old, fresh, keys, old)
+        env = jax.vmap(self.env.advance)(physics, goal, action, fresh)
         t = jnp.where(fresh, 0, state.t + 1)
         episode = state.episode + fresh.astype(jnp.int32)
         return EpisodeState(env, t, episode, t >= self.env.episode_length)
+
+    def _begin(self, fresh: Bool[Array, " env"], keys: Key[Array, " env"], old: _Start) -> _Start:
+        """New starts and goals where `fresh`."""
+
+        def one(fresh: Bool[Array, ""], key: Key[Array, ""], old: _Start) -> _Start:
+            return jax.tree.map(lambda new, old: jnp.where(fresh, new, old), self.env.begin(key), old)
+
+        return jax.vmap(one)(fresh, keys, old)

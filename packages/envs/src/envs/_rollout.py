@@ -85,12 +85,16 @@ def rollout(
     **Returns** the state after the last step (which is not in the trajectory) and the trajectory.
     """
 
-    def one(state: EpisodeState, t: Int[Array, ""]):
-        act, start = jax.vmap(lambda key: jr.split(jr.fold_in(key, t)), out_axes=1)(keys)
+    def at(t: Int[Array, ""]) -> Key[Array, "2 env"]:
+        return jax.vmap(lambda key: jr.split(jr.fold_in(key, t)), out_axes=1)(keys)
+
+    def one(state: EpisodeState, step: Key[Array, "2 env"]):
+        act, start = step
         env = state.env
         action = jax.vmap(policy)(env.obs, env.goal, act)
         row = (env.obs, action, env.goal, state.episode, env.terminated, env.unstable)
         return episodes.step(state, action, start), row
 
-    state, rows = jax.lax.scan(one, state, jnp.arange(length))
+    # All keys are made at once, for between two steps of physics each small program waits for its threads to wake.
+    state, rows = jax.lax.scan(one, state, jax.vmap(at)(jnp.arange(length)))
     return state, Trajectory(*rows)

@@ -51,7 +51,9 @@ class Session:
         self._commanded = False
 
         def advance(state: EnvState, action: Array, fresh: Array, key: Array, number: Array) -> EnvState:
-            return env.advance(state, action, fresh, jr.fold_in(key, number))
+            drawn = env.begin(jr.fold_in(key, number))
+            start = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), drawn, (state.physics, state.goal))
+            return env.advance(*start, action, fresh)
 
         def look(obs: Array, goal: Array) -> tuple[Array, Array, Array]:
             return env.distance(obs, goal), env.success(obs, goal), env.goal_position(goal)
