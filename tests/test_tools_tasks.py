@@ -47,7 +47,7 @@ def test_the_page_says_what_the_code_says(stored: dict):
 
 def test_the_page_is_what_is_stored(stored: dict):
     speeds = ROOT / "results" / "physics" / "summary.json"
-    measured = json.loads(speeds.read_text())["tasks"] if speeds.exists() else {}
+    measured = json.loads(speeds.read_text()) if speeds.exists() else {}
     assert (ROOT / "docs" / "tasks.md").read_text() == task_page.markdown(stored["tasks"], measured)
 
 
@@ -64,6 +64,13 @@ def test_luck_is_measured_and_what_was_measured_before_stays(tmp_path: Path, cap
     page = (tmp_path / "docs" / "tasks.md").read_text()
     assert "in 4 episodes" in page and page.count("\n| ![") == 2
     assert "reacher" in capsys.readouterr().out
+    (tmp_path / "docs" / "tasks.md").unlink()
+    (tmp_path / "docs" / "tasks" / "reacher.png").unlink()
+    assert exits.guard(tasks.main, ["tasks.py", "--tasks=reacher", "--nomeasure", f"--root={tmp_path}"]) == 0
+    assert (tmp_path / "docs" / "tasks.md").read_text() == page and (tmp_path / "docs/tasks/reacher.png").exists()
+    assert json.loads((tmp_path / "results" / "tasks" / "summary.json").read_text()) == summary
+    assert exits.guard(tasks.main, ["tasks.py", "--tasks=ant", "--nomeasure", f"--root={tmp_path}"]) == 2
+    assert "has no measurement of ant" in capsys.readouterr().err
 
 
 def test_a_damaged_summary_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -23,9 +23,11 @@ file of `configs/env`. Train on one with `python tools/launch.py --gin configs/e
 
 *Luck* is what policies that know nothing reach in {n} episodes in the layout agents are tested in: uniform actions,
 and zero actions (no torque for a walker, the middle of its range for a servo); the share of episodes that reach their
-goal at all, and the mean number of steps at it, with 95 % intervals. *Speed* is control steps per second of {rows}
-environments on {cpus} CPU cores, observations and resets included; beside the native engine's, its share of a plain
-loop of MuJoCo's own batch over the same model.
+goal at all, and the mean number of steps at it, with 95 % intervals.
+
+*Speed* is control steps per second{where}, observations and resets included; beside the native engine's, its share of
+a plain loop of MuJoCo's own batch over the same model; beside that of a maze in MJX, how many times as fast it is as
+the same maze with contacts between everything and every wall.
 
 """
 _TABLE = (
@@ -41,10 +43,12 @@ def facts(env: envs.AbstractEnv) -> dict[str, Any]:
     return gallery.numbers(env) | {"what": what, "ends_early": early}
 
 
-def markdown(tasks: dict[str, dict[str, Any]], speeds: dict[str, dict[str, Any]]) -> str:
-    """The page, from what is stored of each task and of its speed."""
+def markdown(tasks: dict[str, dict[str, Any]], physics: dict[str, Any]) -> str:
+    """The page, from what is stored of each task and what `tools/bench.py physics` stored, if anything."""
+    where = f" of {physics['run']['rows']} environments on {physics['run']['cpus']} CPU cores" if physics else ""
+    speeds = physics.get("tasks", {})
     episodes = sorted({found["uniform"]["eval/success_any"]["n"] for found in tasks.values()})
-    head = _HEAD.format(n=" or ".join(map(str, episodes)), rows=256, cpus=2)
+    head = _HEAD.format(n=" or ".join(map(str, episodes)), where=where)
     rows = [_row(name, tasks[name], speeds.get(name, {})) for name in sorted(tasks)]
     return head + _TABLE + "\n".join(rows) + "\n"
 
@@ -62,7 +66,7 @@ def _row(name: str, task: dict[str, Any], speed: dict[str, Any]) -> str:
         f"{luck.share(task['uniform'])}; {luck.steps(task['uniform'])}",
         f"{luck.share(task['nothing'])}; {luck.steps(task['nothing'])}",
         f"{native['steps_per_second']:,.0f} ({native['ratio']:.0%})".replace("%", " %") if native else "-",
-        f"{mjx['steps_per_second']:,.0f}" if mjx else "-",
+        f"{mjx['steps_per_second']:,.0f}" + (f" ({mjx['ratio']:.1f} times)" if "ratio" in mjx else "") if mjx else "-",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -1,6 +1,7 @@
 """MuJoCo in JAX as an engine; imported only when chosen, because importing `mujoco.mjx` takes seconds."""
 
 import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,10 +11,12 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from mujoco import mjx
 
 from envs._fields import AFTER_FORCES, check_fields
 from envs._physics import AbstractEngine, Fields, Physics
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints that warp is missing, an engine that is not used here
+    from mujoco import mjx
 
 
 @contextlib.contextmanager
