@@ -33,7 +33,7 @@ def test_physics_is_measured_beside_a_plain_loop_and_kept(tmp_path: Path, capsys
         native = found["native"]
         assert native["steps_per_second"] > 0 and native["beside"] > 0
         assert 0.01 < native["ratio"] < 10
-    assert summary["run"]["command"].startswith("python bench.py physics") and summary["run"]["rows"] == 8
+    assert summary["run"]["command"].startswith("python bench.py physics")
     assert "reacher" in capsys.readouterr().out
 
 

@@ -4,7 +4,6 @@ import copy
 import os
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -20,6 +19,7 @@ import envs
 HEADER = f"{'task':<22} {'engine':<7} {'steps/s':>9}   beside"
 REPEATS = 9
 _ACTIONS = 16  # of every row, over and over
+_KEYS = 64
 _SECONDS = 0.4  # a call lasts about this long
 
 
@@ -33,7 +33,7 @@ def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
     """
     began = time.perf_counter()
     ours = Acting(env, rows)
-    found = {"compile_seconds": time.perf_counter() - began}
+    found = {"rows": rows, "compile_seconds": time.perf_counter() - began}
     other = _loop(env, ours) if env.engine.name == "native" else _uncapped(env, rows)
     turns = [(ours(), other() if other else np.nan) for _ in range(REPEATS)]
     mine, theirs = np.array(turns).T
@@ -52,27 +52,27 @@ class Acting:
         self.actions = jr.uniform(jr.key(1), (_ACTIONS, rows, env.action_size), minval=-1.0, maxval=1.0)
         self.state = jax.jit(lambda keys: episodes.reset(keys))(jr.split(jr.key(0), rows))
 
-        @partial(jax.jit, static_argnums=3)
+        @jax.jit
         def act(state, actions, key, steps):
-            def one(state, t_and_keys):
-                t, keys = t_and_keys
-                return episodes.step(state, actions[t % _ACTIONS], keys), None
-
-            return jax.lax.scan(one, state, (jnp.arange(steps), jr.split(key, (steps, rows))))[0]
+            # Made beforehand, as `envs.rollout` does: nothing but the environment is measured.
+            keys = jr.split(key, (_KEYS, rows))
+            return jax.lax.fori_loop(
+                0, steps, lambda t, state: episodes.step(state, actions[t % _ACTIONS], keys[t % _KEYS]), state
+            )
 
         self._act: Callable[..., Any] = act
         self._calls = 0
         self.steps = 1
-        for seconds in (0.1, _SECONDS):  # a call of one step tells its length only roughly
-            self()
-            self.steps = max(1, round(seconds / (self.rows * self.steps / self()) * self.steps))
+        self()
+        for seconds in (_SECONDS / 4, _SECONDS):  # a call of one step tells its length only roughly
+            self.steps = max(1, round(seconds / self.rows * self()))
         self()
 
     def __call__(self) -> float:
         began = time.perf_counter()
         key = jr.fold_in(jr.key(2), self._calls)
         self._calls += 1
-        self.state = jax.block_until_ready(self._act(self.state, self.actions, key, self.steps))
+        self.state = jax.block_until_ready(self._act(self.state, self.actions, key, jnp.int32(self.steps)))
         return self.rows * self.steps / (time.perf_counter() - began)
 
 

@@ -25,9 +25,9 @@ file of `configs/env`. Train on one with `python tools/launch.py --gin configs/e
 and zero actions (no torque for a walker, the middle of its range for a servo); the share of episodes that reach their
 goal at all, and the mean number of steps at it, with 95 % intervals.
 
-*Speed* is control steps per second{where}, observations and resets included; beside the native engine's, its share of
-a plain loop of MuJoCo's own batch over the same model; beside that of a maze in MJX, how many times as fast it is as
-the same maze with contacts between everything and every wall.
+*Speed* is control steps per second of all environments together{where}, observations and
+resets included; beside the native engine's, its share of a plain loop of MuJoCo's own batch over the same model; beside
+that of a maze in MJX, how many times as fast it is as the same maze with contacts between everything and every wall.
 
 """
 _TABLE = (
@@ -45,12 +45,18 @@ def facts(env: envs.AbstractEnv) -> dict[str, Any]:
 
 def markdown(tasks: dict[str, dict[str, Any]], physics: dict[str, Any]) -> str:
     """The page, from what is stored of each task and what `tools/bench.py physics` stored, if anything."""
-    where = f" of {physics['run']['rows']} environments on {physics['run']['cpus']} CPU cores" if physics else ""
     speeds = physics.get("tasks", {})
+    sizes = [f"{rows} in {engine}" for engine in ("native", "mjx") for rows in _rows(speeds, engine)]
+    where = f" ({' and '.join(sizes)}) on {physics['run']['cpus']} CPU cores" if sizes else ""
     episodes = sorted({found["uniform"]["eval/success_any"]["n"] for found in tasks.values()})
     head = _HEAD.format(n=" or ".join(map(str, episodes)), where=where)
     rows = [_row(name, tasks[name], speeds.get(name, {})) for name in sorted(tasks)]
     return head + _TABLE + "\n".join(rows) + "\n"
+
+
+def _rows(speeds: dict[str, dict[str, Any]], engine: str) -> list[int]:
+    """How many environments were measured side by side."""
+    return sorted({speed[engine]["rows"] for speed in speeds.values() if engine in speed})
 
 
 def _row(name: str, task: dict[str, Any], speed: dict[str, Any]) -> str:
