@@ -16,7 +16,7 @@ ROWS, CALLS = 8, 12
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_engines_agree_on_every_task(name: str):
-    """In double precision, solvers converged; most states to rounding, for contacts of some shapes differ by convention.
+    """In double precision, solvers converged; most states to rounding, as some contacts differ by convention.
 
     A humanoid touches itself in many states, and there MJX adds 1e-6 to the squared length of a capsule.
     """

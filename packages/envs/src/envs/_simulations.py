@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections import OrderedDict
+from typing import NamedTuple
 
 import mujoco
 import mujoco.batch
@@ -12,6 +13,15 @@ from envs._fields import AFTER_FORCES, stage
 from envs._threads import cpus
 
 _KEPT_BATCHES = 8  # training, evaluation, a film and single environments each have their own batch size
+
+
+class _Held(NamedTuple):
+    """A batch and live views of its rows, [row, ...]: to bind one anew costs more than to copy it."""
+
+    batch: mujoco.batch.Batch
+    state: list[np.ndarray]
+    ctrl: np.ndarray
+    fields: list[np.ndarray]
 
 
 class Simulations:
@@ -25,21 +35,21 @@ class Simulations:
         self.model = model
         self.frame_skip = frame_skip
         self.fields = fields
-        self._batches: OrderedDict[int, mujoco.batch.Batch] = OrderedDict()
+        self._batches: OrderedDict[int, _Held] = OrderedDict()
         self._lock = threading.Lock()
         # The fields of the state reached cost one more pass over it: only who asks for them pays.
         self._up_to = {"stage": stage(fields)} if fields else {}
         data = mujoco.MjData(model)
         self.shapes = {name: np.shape(getattr(data, name)) for name in fields}
 
-    def _batch(self, size: int) -> mujoco.batch.Batch:
+    def _held(self, size: int) -> _Held:
         if size not in self._batches:
             while len(self._batches) >= _KEPT_BATCHES:
                 self._batches.popitem(last=False)
             batch = mujoco.batch.Batch(self.model, size, min(cpus(), size))
-            for name in self.fields:  # a derived field is filled only by the calls that follow its binding
-                batch.bind(name)
-            self._batches[size] = batch
+            state = [batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart")]
+            # A derived field is filled only by the calls that follow its binding.
+            self._batches[size] = _Held(batch, state, batch.bind("ctrl"), [batch.bind(name) for name in self.fields])
         self._batches.move_to_end(size)
         return self._batches[size]
 
@@ -56,32 +66,31 @@ class Simulations:
         fields = [np.asarray(out[1][name]) for name in self.fields]
         unstable = np.asarray(out[2]).reshape(-1)
         with self._lock:
-            batch = self._batch(len(fresh))
-            now = [batch.bind(name) for name in ("qpos", "qvel", "qacc_warmstart")]
-            for array, values in zip(now, before, strict=True):
+            held = self._held(len(fresh))
+            for array, values in zip(held.state, before, strict=True):
                 array[:] = values
-            batch.bind("ctrl")[:] = ctrl
+            held.ctrl[:] = ctrl
             unstable[:] = False
-            still = self._step(batch, now, before, state, fresh, unstable)
-            for name, buffer in zip(self.fields, fields, strict=True):
-                buffer[...] = batch.bind(name).reshape(buffer.shape)
+            still = self._step(held, before, state, fresh, unstable)
+            for name, buffer, values in zip(self.fields, fields, held.fields, strict=True):
+                buffer[...] = values.reshape(buffer.shape)
                 if name in AFTER_FORCES and still is not None:  # no force has acted in a state that no step led to
                     buffer.reshape(len(fresh), -1)[still] = 0.0
 
     def _step(
         self,
-        batch: mujoco.batch.Batch,
-        now: list[np.ndarray],
+        held: _Held,
         before: list[np.ndarray],
         after: list[np.ndarray],
         fresh: np.ndarray,
         unstable: np.ndarray,
     ) -> np.ndarray | None:
-        """Steps the live rows of `now` into `after`; returns the mask of rows that no step moved, `None` without any.
+        """Steps the live rows from `before` to `after`; returns the mask of the others, `None` without any.
 
         `unstable` is all False and set where a row explodes. Rows that no step moved are evaluated, with no warm start
         where `fresh`.
         """
+        batch, now = held.batch, held.state
         begins = fresh.any()
         if begins:
             now[2][fresh] = 0.0
