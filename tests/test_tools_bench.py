@@ -15,7 +15,7 @@ from tool_runs import as_a_user
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bench_physics, "_SECONDS", 0.01)
-    monkeypatch.setattr(bench_physics, "REPEATS", 3)
+    monkeypatch.setattr(bench_physics, "REPEATS", dict.fromkeys(bench.ENGINES, 3))
     with as_a_user(monkeypatch):
         yield
 
@@ -33,7 +33,7 @@ def test_physics_is_measured_beside_a_plain_loop_and_kept(tmp_path: Path, capsys
         native = found["native"]
         assert native["steps_per_second"] > 0 and native["beside"] > 0
         assert 0.01 < native["ratio"] < 10
-    assert summary["run"]["command"].startswith("python bench.py physics")
+    assert summary["run"]["native"]["command"].startswith("python bench.py physics")
     assert "reacher" in capsys.readouterr().out
 
 

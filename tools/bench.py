@@ -58,7 +58,8 @@ def main(argv: Sequence[str]) -> int:
             found[engine] = bench_physics.measure(parts.task(name, engine), FLAGS.rows)
             print(bench_physics.line(name, engine, found[engine]), flush=True)
         if out:  # after every task: a long measurement that is stopped keeps what it has
-            summary["run"] = provenance.measurement(list(argv), devices.check("auto"))
+            where = provenance.measurement(list(argv), devices.check("auto"))
+            summary["run"] = summary.get("run", {}) | dict.fromkeys(FLAGS.engines, where)
             out.mkdir(parents=True, exist_ok=True)
             run_directory.write_json(out / SUMMARY, summary)
     return exits.SUCCESS

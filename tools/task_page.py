@@ -47,7 +47,8 @@ def markdown(tasks: dict[str, dict[str, Any]], physics: dict[str, Any]) -> str:
     """The page, from what is stored of each task and what `tools/bench.py physics` stored, if anything."""
     speeds = physics.get("tasks", {})
     sizes = [f"{rows} in {engine}" for engine in ("native", "mjx") for rows in _rows(speeds, engine)]
-    where = f" ({' and '.join(sizes)}) on {physics['run']['cpus']} CPU cores" if sizes else ""
+    cpus = " or ".join(sorted({str(run["cpus"]) for run in physics.get("run", {}).values()}))
+    where = f" ({' and '.join(sizes)}) on {cpus} CPU cores" if sizes else ""
     episodes = sorted({found["uniform"]["eval/success_any"]["n"] for found in tasks.values()})
     head = _HEAD.format(n=" or ".join(map(str, episodes)), where=where)
     rows = [_row(name, tasks[name], speeds.get(name, {})) for name in sorted(tasks)]
