@@ -49,7 +49,7 @@ class Pusher(AbstractEnv):
         if goals not in _GOALS:
             raise ValueError(f"`goals` of Pusher must be one of {', '.join(_GOALS)}, not {goals!r}.")
         model = pusher_model()
-        self.engine = build_engine(model, _FRAME_SKIP, ("xpos",), engine)
+        self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
@@ -71,9 +71,27 @@ class Pusher(AbstractEnv):
         return qpos, qvel, middle.at[:2].add(goal)
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "20"]:
-        model = self.engine.model
-        tips, thing = (fields["xpos"][model.body(name).id] for name in ("tips_arm", "object"))
-        return jnp.concatenate([physics.qpos[:_JOINTS], tips, thing, physics.qvel[:_JOINTS]])
+        del fields
+        joints = physics.qpos[:_JOINTS]
+        return jnp.concatenate([joints, self._tips(joints), self._object(physics.qpos), physics.qvel[:_JOINTS]])
+
+    def _tips(self, joints: Float[Array, "7"]) -> Float[Array, "3"]:
+        """The fingertips, m, which lie in the wrist: the turns of forearm and wrist do not move them.
+
+        From the angles, because MuJoCo would evaluate a whole state to tell.
+        """
+        pan, lift, roll, bend, *_ = joints
+        shoulder, upper, elbow, wrist = (
+            jnp.asarray(self.engine.model.body(name).pos, joints.dtype)
+            for name in ("r_shoulder_pan_link", "r_shoulder_lift_link", "r_elbow_flex_link", "r_wrist_flex_link")
+        )
+        arm = _turned(lift, 1, _turned(roll, 0, elbow + _turned(bend, 1, wrist)))
+        return shoulder + _turned(pan, 2, upper + arm)
+
+    def _object(self, qpos: Float[Array, "9"]) -> Float[Array, "3"]:
+        """Position of the object, m."""
+        x, y = (self.engine.model.joint(f"obj_slide{axis}").qposadr[0] for axis in "xy")
+        return jnp.asarray(self.engine.model.body("object").pos, qpos.dtype).at[:2].add(qpos[jnp.array([x, y])])
 
     def control(self, action: Float[Array, "7"]) -> Float[Array, "7"]:
         return action * jnp.asarray(self.engine.model.actuator_ctrlrange[:, 1], action.dtype)
@@ -89,6 +107,13 @@ class Pusher(AbstractEnv):
     def fallen(self, obs: Float[Array, "20"]) -> Bool[Array, ""]:
         del obs
         return jnp.zeros((), bool)
+
+
+def _turned(angle: Float[Array, ""], axis: int, vector: Float[Array, "3"]) -> Float[Array, "3"]:
+    """A vector turned around axis 0, 1 or 2 by an angle, rad."""
+    c, s = jnp.cos(angle), jnp.sin(angle)
+    a, b = vector[(axis + 1) % 3], vector[(axis + 2) % 3]
+    return vector.at[(axis + 1) % 3].set(c * a - s * b).at[(axis + 2) % 3].set(s * a + c * b)
 
 
 def _in_box(box: tuple[tuple[float, float], tuple[float, float]], u: Float[Array, "2"]) -> Float[Array, "2"]:
