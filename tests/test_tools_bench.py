@@ -1,21 +1,32 @@
 """tools/bench.py: what it measures is measured here on a few rows for an instant; speeds are never asserted."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import bench
+import bench_learner
 import bench_physics
+import equinox as eqx
 import exits
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import parts
 import pytest
 from tool_runs import as_a_user
 
+import crl
+import nets
+
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bench_physics, "_SECONDS", 0.01)
-    monkeypatch.setattr(bench_physics, "REPEATS", dict.fromkeys(bench.ENGINES, 3))
+    monkeypatch.setattr(bench_physics, "TURNS", dict.fromkeys(bench_physics.TURNS, 3))
+    monkeypatch.setattr(bench_learner, "TURNS", 2)
+    monkeypatch.setattr(bench_learner, "SECONDS", 0.001)
     with as_a_user(monkeypatch):
         yield
 
@@ -42,7 +53,9 @@ def test_mjx_in_a_maze_is_measured_beside_itself_without_caps(monkeypatch: pytes
     found = bench_physics.measure(env, 2)
     assert found["ratio"] > 0 and found["compile_seconds"] > 0
     assert (env.engine.model.numeric_data == 16).all(), "the caps of the environment itself stay"
-    assert "times the same without contact caps, compiled in" in bench_physics.line("point_maze", "mjx", found)
+    assert "times the same without contact caps, compiled in" in bench_physics.line(
+        ("tasks", "point_maze", "mjx"), found
+    )
 
 
 def test_the_plain_loop_does_the_same_work():
@@ -54,6 +67,30 @@ def test_the_plain_loop_does_the_same_work():
     assert int(ours.state.t[0]) > 0
 
 
+def test_the_learner_is_measured_beside_its_matrix_products(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    sizes = ("--depths=4,8", "--batches=6", "--widths=12")
+    assert run("learner", *sizes, f"--out={tmp_path}") == exits.SUCCESS
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    for depth in (4, 8):
+        found = summary[f"depth {depth}, batch 6, width 12"]["learner"]
+        assert all(found[name] > 0 for name in ("blas", "xla", "chain", "blocks", "update"))
+        assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and lines[1].split()[:3] == ["4", "6", "12"]
+
+
+def test_the_chain_does_the_matrix_work_of_the_blocks():
+    """Else the ratio says nothing: three products of [batch, width] and [width, width] a layer."""
+    depth, batch, width = 8, 6, 12
+    x = jnp.ones((batch, width))
+    blocks = nets.Stacked(partial(nets.ResidualBlock, width), depth // 4, key=jr.key(0))
+    for apply, params in ((bench_learner.batched, blocks), (bench_learner.chain, jnp.ones((depth, width, width)))):
+        arrays, static = eqx.partition(params, eqx.is_array)
+        gradient = bench_learner.gradient(apply)
+        program = jax.make_jaxpr(lambda a, x, g=gradient, s=static: g(eqx.combine(a, s), x, x))(arrays, x)
+        assert crl.matmul_flops(program.jaxpr) == 3 * 2 * batch * width**2 * depth
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -62,6 +99,8 @@ def test_the_plain_loop_does_the_same_work():
         (("physics", "--tasks=point_mace"), "There is no task 'point_mace' in configs/env; did you mean point_maze?"),
         (("physics", "--engines=bullet"), "--engines bullet is unknown; there are native, mjx"),
         (("physics", "--rows=0"), "rows"),
+        (("learner", "--depths=6"), "--depths 6 is no multiple of a block's 4 layers"),
+        (("learner", "--widths=wide"), "--widths wide must be integers >= 1"),
     ],
 )
 def test_wrong_arguments(arguments, words, capsys):

@@ -1,12 +1,18 @@
-"""Measures speed, as ratios within one process, and says beside what.
+"""Measures speed, each figure beside a limit that is measured in the same process, in turns.
 
 python tools/bench.py physics
 python tools/bench.py physics --tasks ant_u_maze,humanoid --engines native --out results/physics
+python tools/bench.py learner --depths 4,64 --batches 512 --widths 256
 
-physics: control steps per second of every task in configs/env, in both engines, observations and resets
-included; the native engine beside a plain loop of MuJoCo's own batch, MJX's mazes beside the same without contact caps.
+physics: control steps per second of every task in configs/env, in both engines, observations and resets included; the
+native engine beside a plain loop of MuJoCo's own batch, MJX's mazes beside the same without contact caps.
+
+learner: the residual blocks forward and backward, and a whole update of contrastive RL, beside the same matrix products
+in BLAS, in XLA, and as a chain of them under `scan` without norms and activations.
 """
 
+import functools
+import importlib
 import json
 import sys
 from collections.abc import Sequence
@@ -19,16 +25,17 @@ import run_directory
 from absl import flags
 from exits import UserError
 
-ENGINES = ("native", "mjx")
+COMMANDS = ("physics", "learner")
 SUMMARY = "summary.json"
 
 FLAGS = flags.FlagValues()
-flags.DEFINE_list("tasks", [], "Names of files in configs/env; by default all.", flag_values=FLAGS)
-flags.DEFINE_list("engines", list(ENGINES), "native, mjx.", flag_values=FLAGS)
-flags.DEFINE_integer(
-    "rows", 512, "Environments in a batch; the paper trains with 512.", lower_bound=1, flag_values=FLAGS
-)
-flags.DEFINE_string("out", None, "Where summary.json goes; what it holds of other tasks stays.", flag_values=FLAGS)
+flags.DEFINE_list("tasks", [], "physics: names of files in configs/env; by default all.", flag_values=FLAGS)
+flags.DEFINE_list("engines", ["native", "mjx"], "physics: native, mjx.", flag_values=FLAGS)
+flags.DEFINE_integer("rows", 512, "physics: environments in a batch; the paper trains with 512.", 1, flag_values=FLAGS)
+flags.DEFINE_list("depths", ["4", "64"], "learner: Dense layers in blocks.", flag_values=FLAGS)
+flags.DEFINE_list("batches", ["512"], "learner: examples in a batch.", flag_values=FLAGS)
+flags.DEFINE_list("widths", ["256"], "learner: features.", flag_values=FLAGS)
+flags.DEFINE_string("out", None, "Where summary.json goes; what it holds of other sizes stays.", flag_values=FLAGS)
 flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)
 
 
@@ -36,30 +43,23 @@ def main(argv: Sequence[str]) -> int:
     """Runs the tool; returns its exit status."""
     FLAGS.unparse_flags()
     exits.parse_flags([argv[0], *argv[2:]], FLAGS, __doc__ or "")
-    if list(argv[1:2]) != ["physics"]:
-        raise UserError(f"What is to be measured? `tools/bench.py physics` is known; got {argv[1:2]}.")
-    for engine in FLAGS.engines:
-        if engine not in ENGINES:
-            raise UserError(f"--engines {engine} is unknown; there are {', '.join(ENGINES)}.")
+    if argv[1:2] == ["--help"]:
+        exits.parse_flags(list(argv[:2]), FLAGS, __doc__ or "")
+    if len(argv) < 2 or argv[1] not in COMMANDS:
+        raise UserError(f"What is to be measured? There are {', '.join(COMMANDS)}; got {list(argv[1:2])}.")
     out = run_directory.given(FLAGS.out) if FLAGS.out else None
     devices.prepare("auto")
-    import bench_physics
-    import parts
     import provenance
 
-    names = FLAGS.tasks or parts.names()
-    for name in names:
-        parts.file(name)
+    command = importlib.import_module(f"bench_{argv[1]}")
+    measurements = command.measurements(FLAGS)
     summary = _stored(out / SUMMARY) if out else {}
-    print(bench_physics.HEADER)
-    for name in names:
-        found = summary.setdefault("tasks", {}).setdefault(name, {})
-        for engine in FLAGS.engines:
-            found[engine] = bench_physics.measure(parts.task(name, engine), FLAGS.rows)
-            print(bench_physics.line(name, engine, found[engine]), flush=True)
-        if out:  # after every task: a long measurement that is stopped keeps what it has
-            where = provenance.measurement(list(argv), devices.check("auto"))
-            summary["run"] = summary.get("run", {}) | dict.fromkeys(FLAGS.engines, where)
+    print(command.HEADER)
+    for path, found in measurements:
+        print(command.line(path, found), flush=True)
+        if out:  # after every figure: a long measurement that is stopped keeps what it has
+            functools.reduce(lambda tree, key: tree.setdefault(key, {}), path, summary).update(found)
+            summary.setdefault("run", {})[path[-1]] = provenance.measurement(list(argv), devices.check("auto"))
             out.mkdir(parents=True, exist_ok=True)
             run_directory.write_json(out / SUMMARY, summary)
     return exits.SUCCESS

@@ -3,7 +3,7 @@
 import copy
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import equinox as eqx
@@ -13,14 +13,33 @@ import jax.random as jr
 import mujoco
 import mujoco.batch
 import numpy as np
+import parts
+from absl import flags
+from bench_turns import in_turns, ratio, shown
+from exits import UserError
 
 import envs
 
 HEADER = f"{'task':<22} {'engine':<7} {'steps/s':>9}   beside"
-REPEATS = {"native": 25, "mjx": 5}  # a turn of MJX without caps takes seconds on a CPU
+TURNS = {"native": 25, "mjx": 5}  # a turn of MJX without caps takes seconds on a CPU
 _ACTIONS = 16  # of every row, over and over
 _KEYS = 64
 _SECONDS = 0.2  # a call lasts about this long
+
+
+def measurements(values: flags.FlagValues) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+    """Every task asked for in every engine asked for; `UserError` for one that there is not."""
+    for engine in values.engines:
+        if engine not in TURNS:
+            raise UserError(f"--engines {engine} is unknown; there are {', '.join(TURNS)}.")
+    names = values.tasks or parts.names()
+    for name in names:
+        parts.file(name)
+    return (
+        (("tasks", name, engine), measure(parts.task(name, engine), values.rows))
+        for name in names
+        for engine in values.engines
+    )
 
 
 def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
@@ -28,20 +47,17 @@ def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
 
     The native engine is measured in turns with a plain loop of MuJoCo's own `Batch` over the same model, from the same
     states, under as many substeps of the same controls, on as many threads: no observation, no reset. `ratio` is ours
-    to the loop's, the median of the turns, between its quartiles `ratio_low` and `ratio_high`. MJX in a maze is
-    measured in turns with itself without contact caps, which tries every pair of a body and a wall; and its
-    compilation is timed.
+    to the loop's, the median of the turns, between its quartiles. MJX in a maze is measured in turns with itself
+    without contact caps, which tries every pair of a body and a wall; and its compilation is timed.
     """
     began = time.perf_counter()
     ours = Acting(env, rows)
     found = {"rows": rows, "compile_seconds": time.perf_counter() - began}
     other = _loop(env, ours) if env.engine.name == "native" else _uncapped(env, rows)
-    turns = [(ours(), other() if other else np.nan) for _ in range(REPEATS[env.engine.name])]
-    mine, theirs = np.array(turns).T
+    mine, *others = in_turns([ours, other] if other else [ours], TURNS[env.engine.name])
     found["steps_per_second"] = float(np.median(mine))
-    if other:
-        low, ratio, high = np.percentile(mine / theirs, (25, 50, 75)).tolist()
-        found |= {"beside": float(np.median(theirs)), "ratio": ratio, "ratio_low": low, "ratio_high": high}
+    if others:
+        found |= {"beside": float(np.median(others[0]))} | ratio(mine, others[0])
     return found
 
 
@@ -109,12 +125,11 @@ def _uncapped(env: envs.AbstractEnv, rows: int) -> Callable[[], float] | None:
     return Acting(swapped, rows)
 
 
-def line(name: str, engine: str, found: dict[str, float]) -> str:
+def line(path: tuple[str, ...], found: dict[str, float]) -> str:
     """One line of the table."""
+    _, name, engine = path
     what = {"native": "of a plain loop of MuJoCo's batch", "mjx": "times the same without contact caps"}[engine]
-    ratio = (
-        "{ratio:.2f} [{ratio_low:.2f}, {ratio_high:.2f}] {what}".format(what=what, **found) if "ratio" in found else ""
-    )
+    said = [shown(found, what)] if "ratio" in found else []
     if engine == "mjx":
-        ratio = f"{ratio}{', ' if ratio else ''}compiled in {found['compile_seconds']:.0f} s"
-    return f"{name:<22} {engine:<7} {found['steps_per_second']:>9,.0f}   {ratio}"
+        said.append(f"compiled in {found['compile_seconds']:.0f} s")
+    return f"{name:<22} {engine:<7} {found['steps_per_second']:>9,.0f}   {', '.join(said)}"

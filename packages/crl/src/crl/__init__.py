@@ -2,6 +2,7 @@
 
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
 from ._checkpoint import CheckpointError, Checkpoints, load_agent
+from ._cost import matmul_flops
 from ._goals import GeometricGoals
 from ._plan import Plan, plan
 from ._replay import Batch, Replay
@@ -34,6 +35,7 @@ __all__ = [
     "infonce",
     "l2",
     "load_agent",
+    "matmul_flops",
     "plan",
     "read_metrics",
     "symmetric_infonce",

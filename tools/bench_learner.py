@@ -1,0 +1,152 @@
+"""What depth costs: matrix work per second of a network and of an update, beside the matrix products alone."""
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from absl import flags
+from bench_turns import in_turns, ratio, shown
+from exits import UserError
+
+import crl
+import envs
+import nets
+
+HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks update   "
+TURNS = 15
+SECONDS = 0.1  # a turn lasts at least about this long
+_PRODUCTS = 24  # of each of the three kinds in a turn of BLAS and of XLA
+
+
+def measurements(values: flags.FlagValues) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
+    """Every depth, batch and width asked for; `UserError` for what is no size."""
+    depths, batches, widths = (_sizes(name, values[name].value) for name in ("depths", "batches", "widths"))
+    for depth in depths:
+        if depth % 4:
+            raise UserError(f"--depths {depth} is no multiple of a block's 4 layers.")
+    return (
+        ((f"depth {depth}, batch {batch}, width {width}", "learner"), measure(depth, batch, width))
+        for depth in depths
+        for batch in batches
+        for width in widths
+    )
+
+
+def measure(depth: int, batch: int, width: int) -> dict[str, float]:
+    """GFLOP/s of five things that do the same kind of work, in turns.
+
+    - `blas`: NumPy's sgemm of a layer's three products, X W, Y W^T and X^T Y.
+    - `xla`: the same in one program, each from its own operands.
+    - `chain`: forward and backward pass of `depth` products in sequence under `scan`: the floor of a network.
+    - `blocks`: forward and backward pass of the residual blocks. `ratio` is its share of the chain.
+    - `update`: a whole update of contrastive RL on the humanoid's sizes, with actor and encoders of this depth.
+    """
+    x, y = (jr.normal(jr.key(seed), (batch, width)) for seed in (0, 1))
+    blocks = nets.Stacked(partial(nets.ResidualBlock, width), depth // 4, key=jr.key(2))
+    weights = blocks.blocks.body[0].dense.weight
+    products = jnp.repeat(weights, 4, axis=0)
+    update, arguments = _update(depth, batch, width)
+    one = 2 * batch * width**2
+    numbers = np.array(x), np.array(y), np.array(products[0])
+    mine, *others = in_turns(
+        [
+            _rate(3 * one * depth, gradient(batched), blocks, x, y),
+            _rate(3 * one * _PRODUCTS, lambda: _blas(*numbers)),
+            _rate(3 * one * _PRODUCTS, jax.jit(_xla), x, y, products[0]),
+            _rate(3 * one * depth, gradient(chain), products, x, y),
+            _rate(_flops(update, arguments), update, *arguments),
+        ],
+        TURNS,
+    )
+    names = ("blas", "xla", "chain", "update")
+    found = {"blocks": float(np.median(mine))} | {
+        name: float(np.median(rate)) for name, rate in zip(names, others, strict=True)
+    }
+    return found | ratio(mine, others[names.index("chain")])
+
+
+def _rate(flops: float, call: Callable[..., Any], *arguments: Any) -> Callable[[], float]:
+    """GFLOP/s of a call, compiled before; short ones are called several times."""
+    jax.block_until_ready(call(*arguments))
+    began = time.perf_counter()
+    jax.block_until_ready(call(*arguments))
+    times = max(1, round(SECONDS / (time.perf_counter() - began)))
+
+    def rate() -> float:
+        began = time.perf_counter()
+        for _ in range(times):
+            jax.block_until_ready(call(*arguments))
+        return times * flops / (time.perf_counter() - began) / 1e9
+
+    return rate
+
+
+def gradient(apply: Callable[..., jax.Array]) -> Callable[..., Any]:
+    """Forward and backward pass: the gradient by parameters and input, for the output's cotangent `y`."""
+
+    @eqx.filter_jit
+    def go(params, x, y):
+        return eqx.filter_grad(lambda both: jnp.sum(apply(*both) * y))((params, x))
+
+    return go
+
+
+def batched(network: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """A network on a batch."""
+    return jax.vmap(network)(x)
+
+
+def chain(weights: jax.Array, x: jax.Array) -> jax.Array:
+    """x times one weight after the other."""
+    return jax.lax.scan(lambda x, w: (x @ w, None), x, weights)[0]
+
+
+def _blas(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> None:
+    for _ in range(_PRODUCTS):
+        x @ w, y @ w.T, x.T @ y
+
+
+def _xla(x: jax.Array, y: jax.Array, w: jax.Array) -> Any:
+    def layer(carry, _):
+        x, y, w = carry
+        return (x @ w, y @ w.T, x.T @ y / len(x)), None  # each feeds the next, so that none is left out
+
+    return jax.lax.scan(layer, (x, y, w), None, length=_PRODUCTS)[0]
+
+
+def _update(depth: int, batch: int, width: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    network = partial(nets.ResidualMLP, width=width, depth=depth)
+    algorithm = crl.ContrastiveRL(actor=network, critic=network)
+    env = envs.Humanoid(engine="native")
+    sizes, keys = (env.obs_size, env.action_size, env.goal_size), jr.split(jr.key(4), 3)
+    drawn = crl.Batch(*(jr.normal(key, (batch, size)) for key, size in zip(keys, sizes, strict=True)))
+    return eqx.filter_jit(algorithm.update), (algorithm.init(env, jr.key(3)), drawn, jr.key(5))
+
+
+def _flops(update: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+    arrays, static = eqx.partition(arguments, eqx.is_array)
+    program = jax.make_jaxpr(lambda arrays: eqx.filter(update(*eqx.combine(arrays, static)), eqx.is_array))
+    return crl.matmul_flops(program(arrays).jaxpr)
+
+
+def _sizes(name: str, values: list[str]) -> list[int]:
+    try:
+        sizes = [int(value) for value in values]
+    except ValueError:
+        sizes = [0]
+    if not sizes or min(sizes) < 1:
+        raise UserError(f"--{name} {','.join(values)} must be integers >= 1, with commas between them.")
+    return sizes
+
+
+def line(path: tuple[str, ...], found: dict[str, float]) -> str:
+    """One line of the table."""
+    sizes = [part.split()[1] for part in path[0].split(", ")]
+    rates = " ".join(f"{found[name]:>6.1f}" for name in ("blas", "xla", "chain", "blocks", "update"))
+    return f"{sizes[0]:>5} {sizes[1]:>5} {sizes[2]:>5}           {rates}   {shown(found, 'of the chain (blocks)')}"
