@@ -101,3 +101,32 @@ def test_one_cpu_and_a_backend_that_has_started_is_refused():
         """,
         cpus=1,
     )
+
+
+def test_mjx_gets_a_pool_in_which_its_solver_cannot_hang():
+    printed = run(
+        """
+        import os, warnings
+        import envs, jax
+        warnings.simplefilter("error")
+        envs.PointMaze(engine="mjx")
+        print(os.environ["PJRT_NPROC"])
+        """,
+        cpus=2,
+    )
+    assert printed.split() == ["8"]
+
+
+def test_mjx_warns_where_its_solver_could_hang():
+    run(
+        """
+        import warnings
+        import envs, jax
+        jax.devices()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            envs.PointMaze(engine="mjx")
+        assert "set PJRT_NPROC=8" in str(caught[0].message)
+        """,
+        cpus=2,
+    )

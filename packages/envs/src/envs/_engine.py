@@ -1,9 +1,12 @@
 """The choice of an engine by name."""
 
+import warnings
+
 import jax
 import mujoco
 
 from envs._physics import AbstractEngine
+from envs._threads import FOR_MJX, widen_pool
 
 ENGINES = ("auto", "native", "mjx")
 
@@ -19,7 +22,7 @@ def engine(model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (),
     - `name`: `native` (MuJoCo's C engine, CPU), `mjx` (MuJoCo in JAX), or `auto`: native on a CPU, MJX
       elsewhere.
 
-    Raises ValueError for an unknown name or field, or a model that an engine cannot carry.
+    Raises ValueError for an unknown name or field, or a model that an engine cannot carry. Warns where MJX may hang.
     """
     if name not in ENGINES:
         raise ValueError(f"Engine {name!r} is unknown; there are {', '.join(ENGINES)}.")
@@ -30,6 +33,12 @@ def engine(model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (),
         return NativeEngine(model, frame_skip, fields)
     from envs._mjx import MJXEngine  # here, because importing mujoco.mjx takes seconds
 
+    if not widen_pool(FOR_MJX) and jax.default_backend() == "cpu":
+        warnings.warn(
+            f"MJX in a batch can hang on this CPU, whose pool has less than {FOR_MJX} threads: build the environment"
+            f" before JAX's first computation, or set PJRT_NPROC={FOR_MJX}.",
+            stacklevel=2,
+        )
     return MJXEngine(model, frame_skip, fields)
 
 

@@ -1,9 +1,13 @@
-"""A guard against a hang of XLA's CPU client where only one CPU is available.
+"""Guards against hangs of XLA's CPU client where few CPUs are available.
 
 With a thread pool of one thread, two host callbacks with large arguments can wait for each other for ever:
-the thread that runs the callback is the one that would copy its arguments. `PJRT_NPROC` sets the size of the
-pool and is read once, when JAX starts its backend, so this module must run before that: `envs/__init__.py`
-imports it first.
+the thread that runs the callback is the one that would copy its arguments.
+
+A batch of Cholesky factorisations, which MJX's solver makes, waits inside one of the pool's threads for others to work
+on its parts. A step of MJX has up to six of them, some side by side: where they hold all threads, all wait for ever.
+
+`PJRT_NPROC` sets the size of the pool and is read once, when JAX starts its backend, so this module must run before
+that: `envs/__init__.py` imports it first.
 """
 
 import os
@@ -24,17 +28,18 @@ def _pool() -> int:
     return int(asked) if asked.isdigit() else cpus()
 
 
-def widen_pool() -> bool:
-    """Asks XLA for at least two threads; returns whether its pool is (or will be) wide enough for callbacks.
+def widen_pool(threads: int) -> bool:
+    """Asks XLA for at least so many threads; returns whether its pool has (or will have) them.
 
-    **Returns** False only where the pool has one thread and JAX's backend had started before the first call.
+    **Returns** False only where the pool has fewer and JAX's backend had started before.
     """
-    if _pool() >= 2:
+    if _pool() >= threads:
         return True
     if xla_bridge.backends_are_initialized():
         return False
-    os.environ["PJRT_NPROC"] = "2"
+    os.environ["PJRT_NPROC"] = str(threads)
     return True
 
 
-POOL_IS_WIDE = widen_pool()
+FOR_CALLBACKS, FOR_MJX = 2, 8  # threads; more of them than CPUs make matrix products a quarter slower
+POOL_IS_WIDE = widen_pool(FOR_CALLBACKS)
