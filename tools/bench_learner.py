@@ -20,7 +20,8 @@ import nets
 
 HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks update   "
 TURNS = 15
-SECONDS = 0.1  # a turn lasts at least about this long
+SECONDS = 0.5  # a turn lasts at least about this long
+STEPS = 10  # and has at least as many steps, of which the first waits for memory
 _PRODUCTS = 24  # of each of the three kinds in a turn of BLAS and of XLA
 
 
@@ -48,19 +49,20 @@ def measure(depth: int, batch: int, width: int) -> dict[str, float]:
     - `update`: a whole update of contrastive RL on the humanoid's sizes, with actor and encoders of this depth.
     """
     x, y = (jr.normal(jr.key(seed), (batch, width)) for seed in (0, 1))
-    blocks = nets.Stacked(partial(nets.ResidualBlock, width), depth // 4, key=jr.key(2))
-    weights = blocks.blocks.body[0].dense.weight
-    products = jnp.repeat(weights, 4, axis=0)
-    update, arguments = _update(depth, batch, width)
+    blocks, static = eqx.partition(
+        nets.Stacked(partial(nets.ResidualBlock, width), depth // 4, key=jr.key(2)), eqx.is_array
+    )
+    products = jnp.repeat(blocks.blocks.body[0].dense.weight, 4, axis=0)
+    update, agent = _update(depth, batch, width)
     one = 2 * batch * width**2
     numbers = np.array(x), np.array(y), np.array(products[0])
     mine, *others = in_turns(
         [
-            _rate(3 * one * depth, gradient(batched), blocks, x, y),
-            _rate(3 * one * _PRODUCTS, lambda: _blas(*numbers)),
-            _rate(3 * one * _PRODUCTS, jax.jit(_xla), x, y, products[0]),
-            _rate(3 * one * depth, gradient(chain), products, x, y),
-            _rate(_flops(update, arguments), update, *arguments),
+            _rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x)),
+            _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)]),
+            _rate(3 * one, _xla, (x, y, products[0])),
+            _rate(3 * one * depth, gradient(chain, y), (products, x)),
+            _rate(crl.matmul_flops(jax.make_jaxpr(update)(agent).jaxpr), update, agent),
         ],
         TURNS,
     )
@@ -71,35 +73,47 @@ def measure(depth: int, batch: int, width: int) -> dict[str, float]:
     return found | ratio(mine, others[names.index("chain")])
 
 
-def _rate(flops: float, call: Callable[..., Any], *arguments: Any) -> Callable[[], float]:
-    """GFLOP/s of a call, compiled before; short ones are called several times."""
-    jax.block_until_ready(call(*arguments))
+def _rate(flops: float, step: Callable[[Any], Any], carry: Any) -> Callable[[], float]:
+    """GFLOP/s of `carry = step(carry)`, again and again in one program, as training does.
+
+    In a call of its own each step would also wait for its temporary memory: 15 % on a CPU.
+    """
+
+    @partial(jax.jit, donate_argnums=0)
+    def go(carry: Any, times: jax.Array) -> Any:
+        return jax.lax.fori_loop(0, times, lambda _, carry: step(carry), carry)
+
+    held = [jax.tree.map(jnp.copy, carry)]
+
+    def calls(times: int) -> None:
+        held[0] = jax.block_until_ready(go(held[0], jnp.int32(times)))
+
+    return _calls(flops, calls)
+
+
+def _calls(flops: float, calls: Callable[[int], Any]) -> Callable[[], float]:
+    """GFLOP/s of a number of calls that take about `SECONDS` together."""
+    calls(1)
     began = time.perf_counter()
-    jax.block_until_ready(call(*arguments))
-    times = max(1, round(SECONDS / (time.perf_counter() - began)))
+    calls(1)
+    times = max(STEPS, round(SECONDS / (time.perf_counter() - began)))
 
     def rate() -> float:
         began = time.perf_counter()
-        for _ in range(times):
-            jax.block_until_ready(call(*arguments))
+        calls(times)
         return times * flops / (time.perf_counter() - began) / 1e9
 
     return rate
 
 
-def gradient(apply: Callable[..., jax.Array]) -> Callable[..., Any]:
-    """Forward and backward pass: the gradient by parameters and input, for the output's cotangent `y`."""
+def gradient(apply: Callable[[Any, jax.Array], jax.Array], y: jax.Array) -> Callable[[Any], Any]:
+    """A step of gradient descent by (parameters, input), for the output's cotangent `y`."""
 
-    @eqx.filter_jit
-    def go(params, x, y):
-        return eqx.filter_grad(lambda both: jnp.sum(apply(*both) * y))((params, x))
+    def step(both: Any) -> Any:
+        slopes = jax.grad(lambda both: jnp.sum(apply(*both) * y))(both)
+        return jax.tree.map(lambda value, slope: value - 1e-9 * slope, both, slopes)
 
-    return go
-
-
-def batched(network: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """A network on a batch."""
-    return jax.vmap(network)(x)
+    return step
 
 
 def chain(weights: jax.Array, x: jax.Array) -> jax.Array:
@@ -112,27 +126,23 @@ def _blas(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> None:
         x @ w, y @ w.T, x.T @ y
 
 
-def _xla(x: jax.Array, y: jax.Array, w: jax.Array) -> Any:
-    def layer(carry, _):
-        x, y, w = carry
-        return (x @ w, y @ w.T, x.T @ y / len(x)), None  # each feeds the next, so that none is left out
-
-    return jax.lax.scan(layer, (x, y, w), None, length=_PRODUCTS)[0]
+def _xla(operands: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x, y, w = operands
+    return x @ w, y @ w.T, x.T @ y / len(x)  # each feeds the next step, so that none is left out
 
 
-def _update(depth: int, batch: int, width: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+def _update(depth: int, batch: int, width: int) -> tuple[Callable[[Any], Any], Any]:
     network = partial(nets.ResidualMLP, width=width, depth=depth)
     algorithm = crl.ContrastiveRL(actor=network, critic=network)
     env = envs.Humanoid(engine="native")
     sizes, keys = (env.obs_size, env.action_size, env.goal_size), jr.split(jr.key(4), 3)
     drawn = crl.Batch(*(jr.normal(key, (batch, size)) for key, size in zip(keys, sizes, strict=True)))
-    return eqx.filter_jit(algorithm.update), (algorithm.init(env, jr.key(3)), drawn, jr.key(5))
+    agent, static = eqx.partition(algorithm.init(env, jr.key(3)), eqx.is_array)
 
+    def update(agent: Any) -> Any:
+        return eqx.filter(algorithm.update(eqx.combine(agent, static), drawn, jr.key(5))[0], eqx.is_array)
 
-def _flops(update: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
-    arrays, static = eqx.partition(arguments, eqx.is_array)
-    program = jax.make_jaxpr(lambda arrays: eqx.filter(update(*eqx.combine(arrays, static)), eqx.is_array))
-    return crl.matmul_flops(program(arrays).jaxpr)
+    return update, agent
 
 
 def _sizes(name: str, values: list[str]) -> list[int]:

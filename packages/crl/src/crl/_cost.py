@@ -8,7 +8,7 @@ from jax.extend import core
 
 def matmul_flops(jaxpr: core.Jaxpr) -> int:
     """Floating-point operations of all matrix products, a multiply-add counted as two; bodies of scans counted
-    once for every turn, those of while loops once."""
+    once for every turn, those of while loops once, and the dearest branch of those of which one runs."""
     total = 0
     for eqn in jaxpr.eqns:
         if eqn.primitive.name == "dot_general":
@@ -16,7 +16,8 @@ def matmul_flops(jaxpr: core.Jaxpr) -> int:
             inner = math.prod(_shape(eqn.invars[0])[axis] for axis in contracted)
             total += 2 * inner * math.prod(_shape(eqn.outvars[0]))
         turns = eqn.params["length"] if eqn.primitive.name == "scan" else 1
-        total += turns * sum(matmul_flops(body) for body in _bodies(eqn))
+        together = max if eqn.primitive.name == "cond" else sum
+        total += turns * together([matmul_flops(body) for body in _bodies(eqn)] or [0])
     return total
 
 

@@ -1,14 +1,11 @@
 """Dense, LayerNorm, activation: the layer that the paper repeats up to 1,024 times."""
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._dense import Dense
-
-Activation = Callable[[Array], Array]
+from ._normalise import EPSILON, Activation, normalise
 
 # Named here so that a config can say `nets.swish` without importing from JAX.
 swish = jax.nn.silu
@@ -19,7 +16,7 @@ class Layer(eqx.Module):
     """`activation(LayerNorm(Dense(x)))` for one example `x` (the paper's figure 2).
 
     The norm divides by sqrt(variance + 1e-6), as Flax does (Equinox's default is 1e-5), then scales by 1 and
-    shifts by 0 until it learns otherwise.
+    shifts by 0 until it learns otherwise. Gradients are reverse-mode only.
     """
 
     dense: Dense
@@ -31,15 +28,9 @@ class Layer(eqx.Module):
         if not callable(activation):
             raise ValueError(f"`activation` of Layer must be a function, as nets.swish; got {activation!r}.")
         self.dense = Dense(in_size, out_size, key=key)
-        self.norm = eqx.nn.LayerNorm(out_size, eps=1e-6)
+        self.norm = eqx.nn.LayerNorm(out_size, eps=EPSILON)
         self.activation = activation
 
     def __call__(self, x: Float[Array, " in_size"]) -> Float[Array, " out_size"]:
         """Maps `x`, [in_size], to [out_size]."""
-
-        # The backward pass computes norm and activation again, from the Dense's output. JAX would else keep
-        # six more arrays: 3.2 times the memory and 1.7 times the time (depth 64, batch 512, on a CPU).
-        def finish(y):
-            return self.activation(self.norm(y))
-
-        return jax.checkpoint(finish, prevent_cse=False)(self.dense(x))
+        return normalise(self.activation, self.dense(x), self.norm.weight, self.norm.bias)
