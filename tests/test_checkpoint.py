@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import crl
+from crl._run import restore
 
 
 def make_tree(seed: int) -> dict:
@@ -130,7 +131,7 @@ def test_a_run_that_fell_back_saves_again(tmp_path: Path):
     """The damaged state is the newest of its directory; what is saved behind it must not be skipped for that."""
     run = crl.Run(tmp_path)
     for step in (10, 20):
-        run.save(moment(step), wait=True)
+        run.save(moment(step))
         run.snapshot(step, {"w": jnp.ones(3)})
         run.log(step, 0, {})
     run.close()
@@ -138,12 +139,13 @@ def test_a_run_that_fell_back_saves_again(tmp_path: Path):
     for file in data_files(resume / "20"):
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     run = crl.Run(tmp_path)
-    state, damaged = run.restore(eqx.filter_eval_shape(moment, 0))
+    (state,), damaged = restore([run], eqx.filter_eval_shape(moment, 0))
     assert int(state.env_steps) == 10 and len(damaged) == 1
     assert run.logged == 10 and run._snapshots.steps() == [10]
     assert (tmp_path / "checkpoints" / "resume_damaged" / "20").is_dir()
     for step in (15, 20):
-        run.save(moment(step), wait=True)
+        run.save(moment(step))
+        run.wait()
         assert max(run._resume.steps()) == step
         np.testing.assert_array_equal(run._resume.restore(state)[1].weights, moment(step).weights)
     run.close()
@@ -166,7 +168,7 @@ def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path):
     with run.metrics_file.open("a") as file:
         file.write('{"env_steps": 40, "upd')  # a kill in the middle of a line
     assert [line["env_steps"] for line in crl.read_metrics(run.metrics_file)] == [10, 20, 30]
-    run._rewind(20, 50)
+    run.rewind(70, Moment(jnp.int32(20), jnp.int32(50), jnp.zeros(0)))
     assert [json.loads(text)["env_steps"] for text in run.metrics_file.read_text().splitlines()] == [10, 20]
     assert run.logged == 20
     run.close()

@@ -15,8 +15,9 @@ from jaxtyping import Array, Int, Key
 import crl
 import envs
 import nets
+from crl._loop import compiled_steps
 from crl._run import to_devices
-from crl._train import compiled_steps
+from crl._seeds import Seeds, Solo
 
 
 class Traced(crl.Trainer):
@@ -30,9 +31,9 @@ class Traced(crl.Trainer):
         traces["collect"] += 1
         return super().collect(state)
 
-    def learn(self, state: crl.TrainState, updates: Int[Array, ""]) -> crl.TrainState:
+    def learn(self, state: crl.TrainState, updates: Int[Array, ""], together: str | None = None) -> crl.TrainState:
         traces["learn"] += 1
-        return super().learn(state, updates)
+        return super().learn(state, updates, together)
 
 
 traces: Counter = Counter()
@@ -45,10 +46,11 @@ def make_trainer(devices: int) -> Traced:
     return Traced(envs.PointMaze(), algorithm, devices=devices, **sizes)
 
 
+@pytest.mark.parametrize("program", [Solo, Seeds])
 @pytest.mark.parametrize("devices", [1, 2])
-def test_one_program_for_fresh_own_and_restored_states(devices: int):
-    trainer = make_trainer(devices)
-    fresh = eqx.filter_jit(lambda key: trainer.init(key))(jr.key(0))
+def test_one_program_for_fresh_own_and_restored_states(devices: int, program: type):
+    trainer = program(make_trainer(devices))
+    fresh = eqx.filter_jit(lambda keys: trainer.init(keys))(jr.split(jr.key(0)))
     state = to_devices(fresh, trainer.shardings(fresh))
     collect, learn = compiled_steps(trainer, state)
     traces.clear()
@@ -58,15 +60,16 @@ def test_one_program_for_fresh_own_and_restored_states(devices: int):
     state = to_devices(jax.device_get(state), trainer.shardings(state))
     state = collect(learn(state, jnp.int32(1)))
     assert traces == {"collect": 1, "learn": 1}
-    assert jax.tree.map(lambda x: x.sharding, state) == trainer.shardings(state)
-    assert int(jax.block_until_ready(state).updates) == 4
+    for x, where in zip(jax.tree.leaves(state), jax.tree.leaves(trainer.shardings(state)), strict=True):
+        assert x.sharding.is_equivalent_to(where, x.ndim)
+    assert set(jax.block_until_ready(state).updates.ravel().tolist()) == {4}
 
 
 def test_a_whole_run_traces_each_part_once(tmp_path: Path):
     traces.clear()
     run = crl.Run(tmp_path)
     try:
-        state = crl.train(make_trainer(1), env_steps=800, eval_every=160, call_seconds=1e-6, run=run)
+        (state,) = crl.train(make_trainer(1), env_steps=800, eval_every=160, call_seconds=1e-6, run=run)
     finally:
         run.close()
     assert (int(state.env_steps), int(state.updates)) == (800, 27)

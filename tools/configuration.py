@@ -9,6 +9,8 @@ from exits import UserError
 from statements import Binding, Macro, Reference, references
 
 REQUIRED = Macro("gin.REQUIRED")
+SEED_KEY = ("", "crl.train", "seed")
+SEED, SEEDS = "crl.train.seed", "crl.train.seeds"
 
 
 class Key(NamedTuple):
@@ -69,6 +71,15 @@ class Configuration:
             seen.add(value.name)
             value = self.macros[value.name].value
         return value
+
+    def of_seed(self, seed: Any) -> "Configuration":
+        """The same with this one seed: what the run of a seed of several is, taken alone."""
+        alone = {key: binding for key, binding in self.bindings.items() if str(key) not in (SEED, SEEDS)}
+        alone[Key(*SEED_KEY)] = Binding(*SEED_KEY, seed, "")
+        used = {item for binding in alone.values() for item in references(binding.value)}
+        used |= {item for macro in self.macros.values() for item in references(macro.value)}
+        macros = {name: macro for name, macro in self.macros.items() if Macro(name) in used}
+        return Configuration(self.imports, macros, alone)
 
     def values(self) -> Iterator[tuple[Any, str]]:
         """Every value on a right-hand side and where it stands."""

@@ -13,7 +13,7 @@ from exits import UserError
 import crl
 import evaluation
 
-_SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds")
+_SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds", "seeds")
 
 
 class Experiment:
@@ -41,7 +41,8 @@ class Experiment:
         self._check_types()
         with composition.building(configuration):
             crl.check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
-            self.plan = crl.plan(self.trainer, self.arguments["env_steps"], self.arguments["eval_every"])
+            env_steps, eval_every, seeds = (self.arguments[name] for name in ("env_steps", "eval_every", "seeds"))
+            self.plan = crl.plan(self.trainer, env_steps, eval_every, len(seeds) or 1)
         self.used = composition.operative(configuration, crl.train)
         composition.refuse_unused(configuration, self.used)
 
@@ -62,6 +63,8 @@ class Experiment:
             raise UserError(
                 f"`trackers` of train must be a tuple of trackers (in gin: (@crl.wandb.Wandb(),)); got {trackers!r}."
             )
+        if trackers and self.arguments["seeds"]:
+            raise UserError("`trackers` of train follow one run and must be () where there are `seeds`.")
 
     @property
     def evaluator(self) -> evaluation.Evaluator:
@@ -83,12 +86,16 @@ class Record:
         started: whether the run has written a line.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path, name: str, argv: list[str]):
-        self._experiment, self._directory = experiment, directory
+    def __init__(self, experiment: Experiment, directory: Path, seed: int | None, name: str, argv: list[str]):
+        """`seed`: of several seeds, the one whose run this is; `None` for a run alone."""
+        self._directory, self._seed = directory, seed
+        self._given, self._used = experiment.configuration, experiment.used
+        if seed is not None:
+            self._given, self._used = self._given.of_seed(seed), self._used.of_seed(seed)
         self.meta: dict[str, Any] = provenance.meta(
             name,
             argv,
-            experiment.arguments["seed"],
+            experiment.arguments["seed"] if seed is None else seed,
             experiment.trainer.env,
             experiment.plan.parameters,
             experiment.devices,
@@ -96,7 +103,7 @@ class Record:
         self.started = False
 
     def __call__(self, line: dict[str, float]) -> None:
-        if not self.started:
+        if not self.started and line.get("seed", self._seed) == self._seed:
             self.started = True
             (self._directory / run_directory.REPORT).unlink(missing_ok=True)  # it is of a shorter run
             self.write()
@@ -105,9 +112,9 @@ class Record:
         """Writes `config.gin`, `operative_config.gin` and, once for a run, `meta.json`."""
         header = f"{self.meta['command']}\nWritten by tools/launch.py: every file, include and --set put together."
         # The configuration first: a directory that holds anything else without it is taken for no run.
-        text = self._experiment.configuration.text(header)
+        text = self._given.text(header)
         run_directory.write(self._directory / run_directory.CONFIG, text)
-        text = self._experiment.used.text("Every value in use.")
+        text = self._used.text("Every value in use.")
         run_directory.write(self._directory / run_directory.OPERATIVE, text)
         if not (self._directory / run_directory.META).exists():
             run_directory.write_json(self._directory / run_directory.META, self.meta)

@@ -3,8 +3,10 @@
 python tools/launch.py --gin configs/quickstart.gin
 python tools/launch.py --gin configs/humanoid_1024.gin --set 'crl.train.seed = 3' --run_dir runs/h1024
 python tools/launch.py --gin configs/humanoid_1024.gin --dry_run
+python tools/launch.py --gin configs/quickstart.gin --set 'crl.train.seeds = (0, 1, 2, 3)'
 """
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ import reading
 import run_directory
 import trust
 from absl import flags
-from configuration import Configuration
+from configuration import SEED, SEEDS, Configuration
 from exits import UserError
 
 if TYPE_CHECKING:  # imported late: it brings JAX, whose settings must be made first
@@ -30,7 +32,12 @@ flags.DEFINE_multi_string(
     "A binding over those of the files, as 'crl.train.seed = 3'; may be given several times.",
     flag_values=FLAGS,
 )
-flags.DEFINE_string("run_dir", None, "Where the run goes; by default runs/<gin file>/seed<N>.", flag_values=FLAGS)
+flags.DEFINE_string(
+    "run_dir",
+    None,
+    "Where the run goes, and where those of several seeds do, each in seed<N>; by default runs/<gin file>/seed<N>.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("dry_run", False, "Only say what would run and what it would take.", flag_values=FLAGS)
 flags.DEFINE_enum("device", "auto", devices.KINDS, "What to train on.", flag_values=FLAGS)
 flags.DEFINE_boolean(
@@ -55,50 +62,68 @@ def main(argv: Sequence[str]) -> int:
         trust.check(configuration)
     configuration.check()
     name = Path(files[0]).stem
-    seed = configuration.value("crl.train.seed", 0)
-    directory = run_directory.given(FLAGS.run_dir) if FLAGS.run_dir else run_directory.default(name, seed)
-    run_directory.refuse_other(directory, configuration, trusted)
+    runs = _runs(configuration, name)
+    for seed, directory in runs.items():
+        run_directory.refuse_other(directory, _alone(configuration, seed), trusted)
     if FLAGS.dry_run:
-        return _dry_run(configuration, directory)
-    if run_directory.finished(directory, configuration.value("crl.train.env_steps")):
-        print(f"This run is finished: {directory / run_directory.REPORT}")
+        return _dry_run(configuration, runs)
+    if all(run_directory.finished(path, configuration.value("crl.train.env_steps")) for path in runs.values()):
+        for directory in runs.values():
+            print(f"This run is finished: {directory / run_directory.REPORT}")
         return exits.SUCCESS
-    return _train(configuration, directory, name, [*argv])
+    return _train(configuration, runs, name, [*argv])
 
 
-def _dry_run(configuration: Configuration, directory: Path) -> int:
+def _runs(configuration: Configuration, name: str) -> dict[int | None, Path]:
+    """The directory of each of several seeds; of a run alone, under `None`."""
+    base = run_directory.given(FLAGS.run_dir) if FLAGS.run_dir else run_directory.default(name)
+    seeds = configuration.value(SEEDS)
+    if isinstance(seeds, tuple | list) and seeds:
+        return {seed: run_directory.of_seed(base, seed) for seed in seeds}
+    return {None: base if FLAGS.run_dir else run_directory.of_seed(base, configuration.value(SEED, 0))}
+
+
+def _alone(configuration: Configuration, seed: int | None) -> Configuration:
+    return configuration if seed is None else configuration.of_seed(seed)
+
+
+def _dry_run(configuration: Configuration, runs: dict[int | None, Path]) -> int:
     from experiment import Experiment
 
     experiment = Experiment(configuration, FLAGS.device)
     rows = experiment.plan.rows()
     width = max(len(what) for what, _ in rows)
-    print(f"{type(experiment.trainer.env).__name__} on {experiment.devices[0]}, into {directory}")
+    where = " and ".join(map(str, runs.values()))
+    print(f"{type(experiment.trainer.env).__name__} on {experiment.devices[0]}, into {where}")
     for what, how_much in rows:
         print(f"  {what:<{width}}  {how_much:>16}")
-    experiment.refuse_if_too_large(directory)
+    experiment.refuse_if_too_large(next(iter(runs.values())))
     return exits.SUCCESS
 
 
-def _train(configuration: Configuration, directory: Path, name: str, argv: list[str]) -> int:
+def _train(configuration: Configuration, runs: dict[int | None, Path], name: str, argv: list[str]) -> int:
     import results  # noqa: F401  # now: the sources may have changed when the run is over
     from experiment import Experiment, Record
 
     import crl
 
     experiment = Experiment(configuration, FLAGS.device)
-    experiment.refuse_if_too_large(directory)
-    run_directory.refuse_other_engine(directory, experiment.trainer.env.engine.name)
-    made = not directory.exists()
-    with run_directory.alone(directory):
-        record = Record(experiment, directory, name, argv)
+    experiment.refuse_if_too_large(next(iter(runs.values())))
+    for directory in runs.values():
+        run_directory.refuse_other_engine(directory, experiment.trainer.env.engine.name)
+    made = {directory: not directory.exists() for directory in runs.values()}
+    with contextlib.ExitStack() as stack:
+        for directory in runs.values():
+            stack.enter_context(run_directory.alone(directory))
+        records = {path: Record(experiment, path, seed, name, argv) for seed, path in runs.items()}
         arguments = experiment.arguments
-        arguments["trackers"] = (*arguments["trackers"], record)
-        new = not (directory / run_directory.CONFIG).exists()
-        if new:
-            record.write()
-        run = crl.Run(directory)
+        arguments["trackers"] = (*arguments["trackers"], *records.values())
+        new = [directory for directory in runs.values() if not (directory / run_directory.CONFIG).exists()]
+        for directory in new:
+            records[directory].write()
+        opened = [stack.enter_context(contextlib.closing(crl.Run(directory))) for directory in runs.values()]
         try:
-            state = crl.train(experiment.trainer, **arguments, run=run)
+            states = crl.train(experiment.trainer, **arguments, run=opened)
         except crl.Interrupted as e:
             print(e, file=sys.stderr)
             return 128 + e.signal
@@ -106,15 +131,17 @@ def _train(configuration: Configuration, directory: Path, name: str, argv: list[
             print(f"error: {e}", file=sys.stderr)
             return exits.FAILURE
         except ValueError as e:
-            if record.started and not isinstance(e, crl.CheckpointError):
+            started = any(record.started for record in records.values())
+            if started and not isinstance(e, crl.CheckpointError):
                 raise
-            if new and not record.started:
-                run.close()
-                run_directory.withdraw(directory, made)  # a run that could not start leaves nothing
+            if not started:
+                for run in opened:
+                    run.close()
+                for directory in new:
+                    run_directory.withdraw(directory, made[directory])  # a run that could not start leaves nothing
             raise UserError(exits.sentence(e)) from e
-        finally:
-            run.close()
-        _report(experiment, state.agent, int(state.env_steps), directory, record.meta)
+        for state, (directory, record) in zip(states, records.items(), strict=True):
+            _report(experiment, state.agent, int(state.env_steps), directory, record.meta)
     return exits.SUCCESS
 
 
@@ -125,8 +152,8 @@ def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, me
     import evaluation
 
     origin = {"directory": str(directory), "command": meta["command"], "devices": experiment.devices}
-    algorithm, seed = experiment.trainer.algorithm, experiment.arguments["seed"]
-    test = results.Test(experiment.evaluator, algorithm, agent, seed, step, origin)
+    algorithm = experiment.trainer.algorithm
+    test = results.Test(experiment.evaluator, algorithm, agent, meta["seed"], step, origin)
     print(results.table(test.numbers(directory)))
     evaluation.curve(directory / "metrics.jsonl", directory / results.CURVE, title=meta["name"])
     test.film(directory)

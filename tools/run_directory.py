@@ -22,9 +22,14 @@ _WATCHING = ("env_steps", "eval_every", "evaluate", "checkpoint_minutes", "call_
 _MOST = 1_000  # references followed before they are taken to be endless
 
 
-def default(name: str, seed: Any) -> Path:
-    """Where a run goes if nobody says where."""
-    return Path("runs") / name / f"seed{seed}"
+def default(name: str) -> Path:
+    """Where the runs of a configuration go if nobody says where; each lies in its own `of_seed`."""
+    return Path("runs") / name
+
+
+def of_seed(directory: Path, seed: Any) -> Path:
+    """The run of a seed among those of other seeds."""
+    return directory / f"seed{seed}"
 
 
 def given(path: str) -> Path:

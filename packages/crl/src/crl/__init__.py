@@ -4,10 +4,11 @@ from ._algorithm import AbstractAlgorithm, Agent, Metrics
 from ._checkpoint import CheckpointError, Checkpoints, load_agent
 from ._cost import matmul_flops
 from ._goals import GeometricGoals
+from ._loop import NonFinite, evaluation_key
 from ._plan import Plan, plan
 from ._replay import Batch, Replay
 from ._run import Run, read_metrics
-from ._train import Interrupted, NonFinite, check_schedule, evaluation_key, train
+from ._train import Interrupted, check_schedule, train
 from ._trainer import Trainer, TrainState
 from .contrastive import ContrastiveRL
 from .energies import dot, l2

@@ -19,6 +19,10 @@ class CheckpointError(ValueError):
     """A checkpoint that is missing, damaged, or of another run."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint whose bytes are not those that were saved."""
+
+
 class Checkpoints:
     """The checkpoints of one kind in one directory, numbered by step.
 
@@ -107,7 +111,9 @@ class Checkpoints:
                 return candidate, self._read(candidate, like), damaged
             except _Damaged as e:
                 damaged.append(f"Step {candidate} in {self.directory} does not verify: {e}.")
-        raise CheckpointError(" ".join(damaged) or f"There is no checkpoint in {self.directory}.")
+        if damaged:
+            raise DamagedError(" ".join(damaged))
+        raise CheckpointError(f"There is no checkpoint in {self.directory}.")
 
     def _read(self, step: int, like: PyTree) -> PyTree:
         wanted = _named(like)

@@ -31,6 +31,7 @@ class Plan:
         snapshot_bytes: one agent snapshot on disk.
         snapshots: how many the run leaves.
         devices: that share the replay and the batch.
+        seeds: trained together; all but the parameters, the steps and the updates are those of all of them.
     """
 
     parameters: dict[str, int]
@@ -45,6 +46,7 @@ class Plan:
     snapshot_bytes: int
     snapshots: int
     devices: int
+    seeds: int
 
     @property
     def state_bytes(self) -> int:
@@ -68,6 +70,7 @@ class Plan:
         return [
             *((f"parameters, {name}", f"{count:,}") for name, count in self.parameters.items()),
             ("parameters, all", f"{sum(self.parameters.values()):,}"),
+            *([("seeds", f"{self.seeds}")] if self.seeds > 1 else []),
             ("matrix work of one update", f"{self.flops_per_update / 1e9:,.3g} GFLOP"),
             ("env steps", f"{self.env_steps:,}"),
             ("updates", f"{self.updates:,}"),
@@ -99,8 +102,8 @@ class Plan:
             )
 
 
-def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
-    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them."""
+def plan(trainer: Trainer, env_steps: int, eval_every: int, seeds: int = 1) -> Plan:
+    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them, for so many seeds together."""
     key = jr.key(0)
     state = eqx.filter_eval_shape(trainer.init, key)
     arrays, static = _split(state.agent)
@@ -111,20 +114,21 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int) -> Plan:
     )(arrays, eqx.filter_eval_shape(trainer.blank_batch), key).jaxpr
     collects = math.ceil(env_steps / trainer.steps_per_collect)
     updates = trainer.updates_due(collects * trainer.steps_per_collect)
-    agent_bytes = _tree_bytes(state.agent)
+    agent_bytes = seeds * _tree_bytes(state.agent)
     return Plan(
         parameters=_parameters(state.agent.networks),
-        flops_per_update=matmul_flops(update),
+        flops_per_update=seeds * matmul_flops(update),
         env_steps=collects * trainer.steps_per_collect,
         updates=updates,
         collects=collects,
         env_steps_per_update=trainer.steps_per_collect / trainer.updates,
-        replay_bytes=_tree_bytes(state.replay),
+        replay_bytes=seeds * _tree_bytes(state.replay),
         agent_bytes=agent_bytes,
-        update_bytes=peak_bytes(update) - agent_bytes,
-        snapshot_bytes=_tree_bytes(state.agent.networks),
+        update_bytes=seeds * peak_bytes(update) - agent_bytes,
+        snapshot_bytes=seeds * _tree_bytes(state.agent.networks),
         snapshots=2 + min(collects, env_steps // eval_every),
         devices=trainer.devices,
+        seeds=seeds,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import equinox as eqx
@@ -11,7 +12,7 @@ import numpy as np
 from jaxtyping import PyTree
 from tensorboardX import SummaryWriter
 
-from ._checkpoint import Checkpoints, resume_directory, snapshots_directory
+from ._checkpoint import CheckpointError, Checkpoints, DamagedError, resume_directory, snapshots_directory
 
 
 class Run:
@@ -34,31 +35,20 @@ class Run:
         self._board: SummaryWriter | None = None
         self._started = time.monotonic()
 
-    def restore(self, like: PyTree) -> tuple[PyTree | None, list[str]]:
-        """The newest state that verifies and a sentence for each newer one that does not; `None` in a new run.
+    @property
+    def busy(self) -> bool:
+        """Whether a state is still being written."""
+        return self._resume.busy
 
-        Lines of `metrics.jsonl` behind that state are cut off, in one atomic rename, and written again by the run;
-        so are snapshots. States that do not verify are moved to `checkpoints/resume_damaged`.
-        """
-        if not self._resume.steps():
-            self._rewind(-1, -1)
-            return None, []
-        step, state, damaged = self._resume.restore(like)
-        if damaged:
-            self._resume.set_aside(after=step)
-        self._rewind(int(state.env_steps), int(state.updates))
-        return state, damaged
-
-    def save(self, state: PyTree, wait: bool = False) -> bool:
-        """Writes a state to go on from; `False` where the last save is still being written and `wait` is not set."""
-        if self._resume.busy and not wait:
-            return False
-        moment = int(state.env_steps) + int(state.updates)  # grows with every collect and every update
-        if moment not in self._resume.steps():
+    def save(self, state: PyTree) -> None:
+        """Writes a state to go on from, in the background, where it is not there already."""
+        moment = int(state.env_steps) + int(state.updates)
+        if moment not in self.moments():
             self._resume.save(moment, state)
-        if wait:
-            self._resume.wait()
-        return True
+
+    def wait(self) -> None:
+        """Returns when no state is being written any more; raises what went wrong while writing."""
+        self._resume.wait()
 
     def snapshot(self, env_steps: int, agent: PyTree) -> None:
         """Writes the agent as it is at an evaluation, where it is not there already."""
@@ -92,7 +82,18 @@ class Run:
         self._resume.close()
         self._snapshots.close()
 
-    def _rewind(self, env_steps: int, updates: int) -> None:
+    def moments(self) -> list[int]:
+        """The moments of the states held: steps and updates together, which grow with every collect and update."""
+        return self._resume.steps()
+
+    def read(self, moment: int, like: PyTree) -> PyTree:
+        """The state of a moment; `DamagedError` where it does not verify."""
+        return self._resume.restore(like, moment)[1]
+
+    def rewind(self, moment: int, state: PyTree | None) -> None:
+        """Goes back to the state of a moment: what was written behind it is removed, or set aside."""
+        self._resume.set_aside(after=moment)
+        env_steps, updates = (-1, -1) if state is None else (int(state.env_steps), int(state.updates))
         lines = read_metrics(self.metrics_file)
         kept = [line for line in lines if line["env_steps"] <= env_steps and line["updates"] <= updates]
         if self.metrics_file.exists():
@@ -103,6 +104,35 @@ class Run:
             self.logged = kept[-1]["env_steps"]
             self._started -= kept[-1]["seconds"]
         self._snapshots.remove(after=self.logged)
+
+
+def restore(runs: Sequence[Run], like: PyTree) -> tuple[list[PyTree] | None, list[str]]:
+    """The newest states of one moment that verify in all runs, and a sentence for each newer one that does not.
+
+    `None` where all runs are new. Lines of `metrics.jsonl` behind those states are cut off, in one atomic rename, and
+    written again by the run; so are snapshots. Newer states, which do not verify or which not all runs hold, are moved
+    to `checkpoints/resume_damaged`.
+
+    Raises:
+        CheckpointError: there are states, and none of one moment that verify.
+    """
+    held = [set(run.moments()) for run in runs]
+    moments, damaged = set.intersection(*held), []
+    if not any(held):
+        for run in runs:
+            run.rewind(-1, None)
+        return None, []
+    for moment in sorted(moments, reverse=True):
+        try:
+            states = [run.read(moment, like) for run in runs]
+        except DamagedError as e:
+            damaged.append(str(e))
+            continue
+        for run, state in zip(runs, states, strict=True):
+            run.rewind(moment, state)
+        return states, damaged
+    where = ", ".join(str(run.directory) for run in runs)
+    raise CheckpointError(" ".join(damaged) or f"The runs in {where} hold no states of the same moment to go on from.")
 
 
 def read_metrics(path: Path | str) -> list[dict[str, int | float]]:

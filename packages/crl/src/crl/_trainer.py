@@ -164,11 +164,15 @@ class Trainer(eqx.Module):
             key=run,
         )
 
-    def shardings(self, state: PyTree) -> PyTree:
-        """Where the arrays of a state lie: environments and replay over `data`, the rest on every device."""
+    def shardings(self, state: PyTree, lead: int = 0) -> PyTree:
+        """Where the arrays of a state lie: environments and replay over `data`, the rest on every device.
+
+        `lead`: how many axes every array of the state has before its own.
+        """
         mesh = data_mesh(self.devices)
         specs = jax.tree.map(lambda _: P(), state)
-        specs = eqx.tree_at(lambda s: (s.env, s.replay), specs, (shard_envs(state.env, 0), shard_envs(state.replay, 1)))
+        shared = shard_envs(state.env, lead), shard_envs(state.replay, lead + 1)
+        specs = eqx.tree_at(lambda s: (s.env, s.replay), specs, shared)
         return jax.tree.map(partial(NamedSharding, mesh), specs)
 
     def collect(self, state: TrainState) -> TrainState:
@@ -195,11 +199,12 @@ class Trainer(eqx.Module):
         totals["train/unstable"] = jnp.sum(unstable).astype(totals["train/unstable"].dtype)
         return replace(state, env=env, replay=replay, totals=totals, env_steps=state.env_steps + self.steps_per_collect)
 
-    def learn(self, state: TrainState, updates: Int[Array, ""]) -> TrainState:
+    def learn(self, state: TrainState, updates: Int[Array, ""], together: str | None = None) -> TrainState:
         """Updates the agent `updates` times on batches drawn one by one from the replay.
 
         The number is traced: one program serves every number, and n updates equal 1 + ... + 1, bit for bit. It stops
         behind an update with a metric that is not finite, so that `updates` tells which one it was.
+        `together`: the name of an axis of `jax.vmap` along which all stop when one does.
         """
         _, learn = jr.split(state.key)
         sample = self._sampler(state.replay)
@@ -214,6 +219,8 @@ class Trainer(eqx.Module):
             draw, update = jr.split(jr.fold_in(learn, state.updates + done))
             agent, metrics = traced_update(self.algorithm, eqx.combine(agent, static), sample(draw), update)
             finite = jnp.all(jnp.isfinite(jnp.stack(jax.tree.leaves(metrics))))
+            if together:  # the same for all, else `vmap` would copy all parameters in every update
+                finite = jax.lax.pmin(finite.astype(jnp.int32), together) > 0
             metrics = metrics | {"updates": jnp.ones_like(totals["updates"])}
             totals = totals | {name: totals[name] + value for name, value in metrics.items()}
             return eqx.filter(agent, eqx.is_array), totals, done + 1, finite

@@ -1,0 +1,189 @@
+"""The parts of training that are not the order of things: start, compiled steps, saves, evaluations, lines."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import psutil
+from jaxtyping import Array, Key, PyTree
+
+from envs import Policy
+
+from ._progress import Display
+from ._run import Run, restore, to_devices
+from ._seeds import Seeds, Solo
+from ._trainer import Trainer, TrainState
+
+Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, int | float]]
+Tracker = Callable[[dict[str, int | float]], None]
+
+
+class NonFinite(ArithmeticError):
+    """A loss, a gradient or a parameter became NaN or infinite."""
+
+
+def evaluation_key(seed: int, env_steps: int) -> Key[Array, ""]:
+    """The key of the evaluation after `env_steps`: the same in training and on a saved checkpoint."""
+    _, evaluation = jr.split(jr.key(seed))
+    return jr.fold_in(evaluation, env_steps)
+
+
+def counts(state: TrainState) -> tuple[int, int]:
+    """Environment steps and updates, which all seeds have in common."""
+    steps, updates = (np.unique(np.asarray(x)).tolist() for x in (state.env_steps, state.updates))
+    (steps,), (updates,) = steps, updates
+    return steps, updates
+
+
+def compiled_steps(program: Solo | Seeds, state: TrainState) -> tuple[Callable, Callable]:
+    """`program.collect` and `program.learn`, each compiled once for states like `state`, whose arrays they take over.
+
+    Their results lie on the devices as `program.shardings` says. Left to the compiler, they may not, and then the
+    same step is compiled once for fresh or restored states and once more for its own results.
+    """
+    arrays, static = eqx.partition(state, eqx.is_array)
+    where = program.shardings(arrays)
+
+    def compiled(step: Callable) -> Callable:
+        @partial(jax.jit, donate_argnums=0, out_shardings=where)
+        @wraps(step)
+        def go(arrays: PyTree, *rest: Array) -> PyTree:
+            return eqx.filter(step(eqx.combine(arrays, static), *rest), eqx.is_array)
+
+        return lambda state, *rest: eqx.combine(go(eqx.filter(state, eqx.is_array), *rest), static)
+
+    return compiled(program.collect), compiled(program.learn)
+
+
+class Loop:
+    """What `train` does at each of its moments.
+
+    Attributes:
+        program: what is compiled.
+        compiled: whether `learn` has run once.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        evaluate,
+        seeds: Sequence[int],
+        together: bool,
+        eval_every: int,
+        trackers,
+        runs: Sequence[Run],
+        display: Display,
+    ):
+        self.trainer, self.evaluate, self.seeds, self.eval_every = trainer, evaluate, seeds, eval_every
+        self.trackers, self.runs, self.display = trackers, runs, display
+        self.program = Seeds(trainer) if together else Solo(trainer)
+        self.together = together
+        self.compiled = False
+        self.marked = (0, 0, time.monotonic())  # env steps, updates and time of the last line
+
+    @property
+    def logged(self) -> int:
+        """The environment steps of the last line that all runs have."""
+        return min(run.logged for run in self.runs)
+
+    def start(self) -> TrainState:
+        """The state to begin with, on its devices: the runs' own, or a fresh one."""
+        self.display.show("start", 0)
+        keys = jnp.stack([jr.split(jr.key(seed))[0] for seed in self.seeds])
+        like = eqx.filter_eval_shape(self.program.init, keys)
+        states, damaged = restore(self.runs, eqx.filter_eval_shape(lambda state: self.program.split(state)[0], like))
+        for sentence in damaged:
+            self.display.say(f"{sentence} An older one is used.")
+        if states is None:
+            state = self._fresh(like, keys)
+        else:
+            state = self.program.join(states)
+            steps, updates = counts(state)
+            self.display.say(f"Going on from {steps:,} steps and {updates:,} updates.")
+        self.marked = (*counts(state), time.monotonic())
+        return to_devices(state, self.program.shardings(state))
+
+    def _fresh(self, like: TrainState, keys: Key[Array, " seed"]) -> TrainState:
+        """A new state, made where it belongs: the whole replay may be larger than one device."""
+        shapes, static = eqx.partition(like, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+
+        def init(keys: Key[Array, " seed"]) -> PyTree:
+            return eqx.filter(self.program.init(keys), eqx.is_array)
+
+        return eqx.combine(jax.jit(init, out_shardings=self.program.shardings(shapes))(keys), static)
+
+    def save(self, state: TrainState, wait: bool = False) -> bool:
+        """Writes the states to go on from; `False` where the last are still being written and `wait` is not set."""
+        if not wait and any(run.busy for run in self.runs):
+            return False
+        for run in self.runs:  # none drops an old state before all have the next
+            run.wait()
+        for run, one in zip(self.runs, self.program.split(state), strict=True):
+            run.save(one)
+        for run in self.runs if wait else ():
+            run.wait()
+        return True
+
+    def check(self, state: TrainState, done: int, asked: int) -> None:
+        """Stops the run at the first number that is not finite."""
+        if done == asked and all(np.isfinite(total).all() for total in state.totals.values()):
+            return
+        bad = [name for name, total in state.totals.items() if not np.isfinite(total).all()]
+        directories = " and ".join(str(run.directory) for run in self.runs)
+        raise NonFinite(
+            f"Update {counts(state)[1]} made {', '.join(bad)} NaN or infinite; the run stops and the last saved "
+            f"state and snapshots in {directories} are good."
+        )
+
+    def evaluation_due(self, steps: int, total: int) -> bool:
+        """Whether `steps` is the first moment behind a multiple of `eval_every`, the start or the end."""
+        before = steps - self.trainer.steps_per_collect
+        return steps == 0 or steps >= total or steps // self.eval_every > before // self.eval_every
+
+    def line_due(self, steps: int, total: int) -> bool:
+        """Whether this moment leaves a line: it was evaluated or learned at."""
+        return self.evaluation_due(steps, total) or self.trainer.updates_due(steps) > 0
+
+    def log(self, state: TrainState, total: int) -> None:
+        """Evaluates where that is due, leaves the snapshots, and writes the line of this moment for every seed."""
+        steps, updates = counts(state)
+        speeds = self._speeds(steps, updates)
+        for seed, run, one in zip(self.seeds, self.runs, self.program.split(state), strict=True):
+            if run.logged < steps:
+                self._log(seed, run, one, total, speeds)
+        self.marked = (steps, updates, time.monotonic())
+
+    def _log(self, seed: int, run: Run, state: TrainState, total: int, speeds: dict[str, int | float]) -> None:
+        steps, updates = counts(state)
+        totals = {name: float(total) for name, total in state.totals.items()}
+        count, unstable = totals.pop("updates"), totals.pop("train/unstable")
+        metrics = {name: total / count for name, total in totals.items()} if count else {}
+        metrics |= speeds | {
+            "train/unstable": unstable,
+            "replay/fill": float(state.replay.fill) / self.trainer.capacity,
+            "memory/process_gb": psutil.Process().memory_info().rss / 1e9,
+        }
+        if self.evaluation_due(steps, total):
+            self.display.show("evaluate", steps, metrics)
+            agent = state.agent.acting()
+            run.snapshot(steps, agent)
+            if self.evaluate is not None:
+                policy = eqx.Partial(self.trainer.algorithm.policy, agent)
+                metrics |= self.evaluate(policy, evaluation_key(seed, steps))
+        line = run.log(steps, updates, metrics)
+        for tracker in self.trackers:
+            tracker(line | {"seed": seed} if self.together else line)
+        self.display.show("train", steps, line)
+
+    def _speeds(self, steps: int, updates: int) -> dict[str, int | float]:
+        steps_then, updates_then, then = self.marked
+        seconds = max(time.monotonic() - then, 1e-9)
+        return {
+            "speed/env_steps_per_second": (steps - steps_then) / seconds,
+            "speed/updates_per_second": (updates - updates_then) / seconds,
+        }
