@@ -64,7 +64,7 @@ def placed(agent: crl.Agent) -> crl.Agent:
     """NumPy arrays to JAX arrays; floats to the width in force."""
 
     def place(a):
-        if not isinstance(a, np.ndarray):
+        if not isinstance(a, np.ndarray | np.generic):  # NumPy's sum of numbers without axes is no array
             return a
         return jnp.asarray(a, dtype=float if np.issubdtype(a.dtype, np.floating) else a.dtype)
 
