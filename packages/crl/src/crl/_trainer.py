@@ -19,6 +19,8 @@ from ._goals import GeometricGoals
 from ._mesh import data_mesh, shard_envs
 from ._replay import Batch, Replay
 
+_REPLAY_TYPES = {32: float, 16: jnp.float16}  # `float`: what JAX computes in
+
 
 class TrainState(eqx.Module):
     """All there is to a run between two moments: a checkpoint is this pytree.
@@ -64,6 +66,7 @@ class Trainer(eqx.Module):
         prefill: steps of each environment before the first update, rounded up to whole unrolls.
         goals: the law of hindsight goals.
         devices: how many devices share environments, replay and batch (mesh axis `data`).
+        replay_bits: of a number in the replay, 32 or 16; see `Replay`.
     """
 
     env: AbstractEnv
@@ -76,6 +79,7 @@ class Trainer(eqx.Module):
     prefill: int
     goals: GeometricGoals
     devices: int
+    replay_bits: int
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class Trainer(eqx.Module):
         prefill: int = 1_000,
         goals: GeometricGoals | None = None,
         devices: int = 1,
+        replay_bits: int = 32,
     ):
         if not isinstance(env, AbstractEnv):
             raise ValueError(f"`env` of Trainer must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
@@ -110,6 +115,8 @@ class Trainer(eqx.Module):
         for name, value in sizes.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` of Trainer must be an integer >= 1; got {value!r}.")
+        if replay_bits not in _REPLAY_TYPES:
+            raise ValueError(f"`replay_bits` of Trainer must be 32 or 16; got {replay_bits!r}.")
         if unroll > capacity:
             raise ValueError(f"`unroll` of Trainer must not exceed `capacity` {capacity}; got {unroll}.")
         if prefill > capacity:
@@ -130,7 +137,7 @@ class Trainer(eqx.Module):
             )
         self.env, self.algorithm = env, algorithm
         self.num_envs, self.unroll, self.updates, self.batch_size = num_envs, unroll, updates, batch_size
-        self.capacity, self.prefill, self.devices = capacity, prefill, devices
+        self.capacity, self.prefill, self.devices, self.replay_bits = capacity, prefill, devices, replay_bits
         self.goals = GeometricGoals() if goals is None else goals
 
     @property
@@ -157,7 +164,13 @@ class Trainer(eqx.Module):
         return TrainState(
             agent=agent,
             env=Episodes(self.env).reset(jr.split(env_key, self.num_envs)),
-            replay=Replay.empty(self.capacity, self.num_envs, self.env.obs_size, self.env.action_size),
+            replay=Replay.empty(
+                self.capacity,
+                self.num_envs,
+                self.env.obs_size,
+                self.env.action_size,
+                _REPLAY_TYPES[self.replay_bits],
+            ),
             env_steps=jnp.int32(0),
             updates=jnp.int32(0),
             totals={name: jnp.zeros(()) for name in names},

@@ -1,0 +1,73 @@
+"""A replay in 16 bits: the same steps are drawn, and every number is the nearest one that it holds."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import crl
+import envs
+
+TIME, ENVS, OBS, ACTION = 12, 6, 5, 2
+RELATIVE, SMALLEST = 2.0**-11, 2.0**-25  # half a unit in the last place of a float16; of the least it holds
+
+
+def trajectory() -> envs.Trajectory:
+    """Observations over twelve orders of magnitude, with both signs."""
+    size, sign, act = jr.split(jr.key(0), 3)
+    obs = 10.0 ** jr.uniform(size, (TIME, ENVS, OBS), minval=-8, maxval=4) * jr.rademacher(
+        sign, (TIME, ENVS, OBS), jnp.float32
+    )
+    flags = jnp.zeros((TIME, ENVS), bool)
+    return envs.Trajectory(
+        obs=obs.astype(jnp.float32),
+        action=jr.uniform(act, (TIME, ENVS, ACTION), minval=-1),
+        goal=jnp.zeros((TIME, ENVS, 2)),
+        episode=jnp.zeros((TIME, ENVS), jnp.int32),
+        terminated=flags,
+        unstable=flags,
+    )
+
+
+def drawn(dtype, trajectory: envs.Trajectory) -> crl.Batch:
+    replay = crl.Replay.empty(2 * TIME, ENVS, OBS, ACTION, dtype).add(trajectory)
+    keys = jr.split(jr.key(1), 500)
+    return replay.sample(crl.GeometricGoals(0.9), lambda obs: obs[:2], keys, replay.steps_left())
+
+
+def test_what_is_sampled_is_that_of_32_bits_within_half_a_unit():
+    half, full = (drawn(dtype, trajectory()) for dtype in (jnp.float16, jnp.float32))
+    worst = 0.0
+    for ours, exact in zip(jax.tree.leaves(half), jax.tree.leaves(full), strict=True):
+        assert ours.dtype == exact.dtype == jnp.float32 and ours.shape == exact.shape
+        error, bound = np.abs(ours - exact), RELATIVE * np.abs(exact) + SMALLEST
+        assert (error <= bound).all()
+        worst = max(worst, float((error / bound).max()))
+    assert worst > 0.9  # the bound is no wider than it must be
+
+
+def test_no_finite_number_becomes_infinite_and_what_is_not_finite_stays_so():
+    strange = jnp.array([1e6, -1e38, jnp.inf, jnp.nan, 65_504.0])
+    obs = jnp.broadcast_to(strange, (TIME, ENVS, OBS))
+    held = crl.Replay.empty(TIME, ENVS, OBS, ACTION, jnp.float16).add(eqx.tree_at(lambda t: t.obs, trajectory(), obs))
+    np.testing.assert_array_equal(held.obs[0, 0], np.array([65_504, -65_504, 65_504, np.nan, 65_504], np.float16))
+
+
+@pytest.mark.parametrize("bits, dtype", [(16, jnp.float16), (32, jnp.float32)])
+def test_the_trainer_asks_for_it(bits: int, dtype):
+    algorithm = crl.ContrastiveRL(actor=eqx.nn.Linear, critic=eqx.nn.Linear, embedding=4)
+    trainer = crl.Trainer(
+        envs.PointMaze(), algorithm, num_envs=4, batch_size=16, capacity=100, prefill=50, replay_bits=bits
+    )
+    state = eqx.filter_eval_shape(trainer.init, jr.key(0))
+    assert state.replay.obs.dtype == state.replay.action.dtype == dtype
+    numbers = 100 * 4 * (4 + 2)
+    assert crl.plan(trainer, 1_000, 1_000).replay_bytes == numbers * bits // 8 + 100 * 4 * 4 + 8  # episodes; head, fill
+
+
+def test_other_sizes_are_refused():
+    algorithm = crl.ContrastiveRL(actor=eqx.nn.Linear, critic=eqx.nn.Linear)
+    with pytest.raises(ValueError, match=r"`replay_bits` of Trainer must be 32 or 16; got 8\."):
+        crl.Trainer(envs.PointMaze(), algorithm, replay_bits=8)
