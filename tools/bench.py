@@ -58,8 +58,10 @@ def main(argv: Sequence[str]) -> int:
     for path, found in measurements:
         print(command.line(path, found), flush=True)
         if out:  # after every figure: a long measurement that is stopped keeps what it has
+            run = provenance.measurement(list(argv), devices.check("auto"))
+            found["git_commit"] = run["git_commit"]  # a summary may be of several
             functools.reduce(lambda tree, key: tree.setdefault(key, {}), path, summary).update(found)
-            summary.setdefault("run", {})[path[-1]] = provenance.measurement(list(argv), devices.check("auto"))
+            summary.setdefault("run", {})[path[-1]] = run
             out.mkdir(parents=True, exist_ok=True)
             run_directory.write_json(out / SUMMARY, summary)
     return exits.SUCCESS
