@@ -7,7 +7,6 @@ from pathlib import Path
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import pytest
 from jaxtyping import Array, Int, Key
@@ -15,7 +14,7 @@ from jaxtyping import Array, Int, Key
 import crl
 import envs
 import nets
-from crl._loop import compiled_steps
+from crl._loop import CompiledSteps
 from crl._run import to_devices
 from crl._seeds import Seeds, Solo
 
@@ -23,9 +22,9 @@ from crl._seeds import Seeds, Solo
 class Traced(crl.Trainer):
     """A trainer that counts how often its parts are traced."""
 
-    def init(self, key: Key[Array, ""]) -> crl.TrainState:
+    def init(self, key: Key[Array, ""], agent: crl.Agent | None = None) -> crl.TrainState:
         traces["init"] += 1
-        return super().init(key)
+        return super().init(key, agent)
 
     def collect(self, state: crl.TrainState) -> crl.TrainState:
         traces["collect"] += 1
@@ -52,13 +51,13 @@ def test_one_program_for_fresh_own_and_restored_states(devices: int, program: ty
     trainer = program(make_trainer(devices))
     fresh = eqx.filter_jit(lambda keys: trainer.init(keys))(jr.split(jr.key(0)))
     state = to_devices(fresh, trainer.shardings(fresh))
-    collect, learn = compiled_steps(trainer, state)
     traces.clear()
+    steps = CompiledSteps(trainer, eqx.filter_eval_shape(lambda: state))
     for updates in (1, 2):
-        state = learn(collect(collect(state)), jnp.int32(updates))
+        state = steps.learn(steps.collect(steps.collect(state)), updates)
     # Saved between two calls of the learner and restored: the learner comes first.
     state = to_devices(jax.device_get(state), trainer.shardings(state))
-    state = collect(learn(state, jnp.int32(1)))
+    state = steps.collect(steps.learn(state, 1))
     assert traces == {"collect": 1, "learn": 1}
     for x, where in zip(jax.tree.leaves(state), jax.tree.leaves(trainer.shardings(state)), strict=True):
         assert x.sharding.is_equivalent_to(where, x.ndim)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
 
 import equinox as eqx
@@ -18,6 +19,9 @@ from ._progress import Display
 from ._run import Run, restore, to_devices
 from ._seeds import Seeds, Solo
 from ._trainer import Trainer, TrainState
+
+# Of programs that run a single time: half the time to compile.
+_ONCE: dict[str, bool | str] = {"xla_backend_optimization_level": "0"}
 
 Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, int | float]]
 Tracker = Callable[[dict[str, int | float]], None]
@@ -40,24 +44,42 @@ def counts(state: TrainState) -> tuple[int, int]:
     return steps, updates
 
 
-def compiled_steps(program: Solo | Seeds, state: TrainState) -> tuple[Callable, Callable]:
-    """`program.collect` and `program.learn`, each compiled once for states like `state`, whose arrays they take over.
+class CompiledSteps:
+    """`collect` and `learn` of a program, each compiled once and in the background, from the shapes of a state.
 
-    Their results lie on the devices as `program.shardings` says. Left to the compiler, they may not, and then the
-    same step is compiled once for fresh or restored states and once more for its own results.
+    So the first evaluation and the filling of the replay do not wait for the learner's program, the slowest to compile.
+    Both take over the arrays of the state they are given. Their results lie on the devices as `program.shardings` says:
+    left to the compiler, they may not, and then a step would not take its own results.
     """
-    arrays, static = eqx.partition(state, eqx.is_array)
-    where = program.shardings(arrays)
 
-    def compiled(step: Callable) -> Callable:
+    def __init__(self, program: Solo | Seeds, like: TrainState):
+        """`like`: a state of `jax.ShapeDtypeStruct`."""
+        shapes, self._static = eqx.partition(like, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+        where = program.shardings(shapes)
+        placed = jax.tree.map(lambda x, to: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=to), shapes, where)
+        pool = ThreadPoolExecutor(1, "compile")
+        self._collect = pool.submit(self._compile, program.collect, where, placed)  # it is needed first
+        self._learn = pool.submit(self._compile, program.learn, where, placed, jnp.int32(1))
+        pool.shutdown(wait=False)
+
+    def collect(self, state: TrainState) -> TrainState:
+        """See `Trainer.collect`."""
+        return self._call(self._collect, state)
+
+    def learn(self, state: TrainState, updates: int) -> TrainState:
+        """See `Trainer.learn`."""
+        return self._call(self._learn, state, jnp.int32(updates))
+
+    def _compile(self, step: Callable, where: PyTree, *arguments: PyTree) -> Callable:
         @partial(jax.jit, donate_argnums=0, out_shardings=where)
         @wraps(step)
         def go(arrays: PyTree, *rest: Array) -> PyTree:
-            return eqx.filter(step(eqx.combine(arrays, static), *rest), eqx.is_array)
+            return eqx.filter(step(eqx.combine(arrays, self._static), *rest), eqx.is_array)
 
-        return lambda state, *rest: eqx.combine(go(eqx.filter(state, eqx.is_array), *rest), static)
+        return go.lower(*arguments).compile()
 
-    return compiled(program.collect), compiled(program.learn)
+    def _call(self, compiled: Future, state: TrainState, *rest: Array) -> TrainState:
+        return eqx.combine(compiled.result()(eqx.filter(state, eqx.is_array), *rest), self._static)
 
 
 class Loop:
@@ -91,31 +113,37 @@ class Loop:
         """The environment steps of the last line that all runs have."""
         return min(run.logged for run in self.runs)
 
-    def start(self) -> TrainState:
-        """The state to begin with, on its devices: the runs' own, or a fresh one."""
+    def start(self) -> tuple[TrainState, CompiledSteps]:
+        """The state to begin with, on its devices: the runs' own, or a fresh one; and the steps from there."""
         self.display.show("start", 0)
         keys = jnp.stack([jr.split(jr.key(seed))[0] for seed in self.seeds])
         like = eqx.filter_eval_shape(self.program.init, keys)
         states, damaged = restore(self.runs, eqx.filter_eval_shape(lambda state: self.program.split(state)[0], like))
         for sentence in damaged:
             self.display.say(f"{sentence} An older one is used.")
+        steps = CompiledSteps(self.program, like)
         if states is None:
             state = self._fresh(like, keys)
         else:
             state = self.program.join(states)
-            steps, updates = counts(state)
-            self.display.say(f"Going on from {steps:,} steps and {updates:,} updates.")
+            self.display.say("Going on from {:,} steps and {:,} updates.".format(*counts(state)))
         self.marked = (*counts(state), time.monotonic())
-        return to_devices(state, self.program.shardings(state))
+        return to_devices(state, self.program.shardings(state)), steps
 
     def _fresh(self, like: TrainState, keys: Key[Array, " seed"]) -> TrainState:
         """A new state, made where it belongs: the whole replay may be larger than one device."""
         shapes, static = eqx.partition(like, lambda x: isinstance(x, jax.ShapeDtypeStruct))
 
-        def init(keys: Key[Array, " seed"]) -> PyTree:
-            return eqx.filter(self.program.init(keys), eqx.is_array)
+        def agent(keys: Key[Array, " seed"]) -> PyTree:
+            return eqx.filter(self.program.agent(keys), eqx.is_array)
 
-        return eqx.combine(jax.jit(init, out_shardings=self.program.shardings(shapes))(keys), static)
+        def init(keys: Key[Array, " seed"], agent: PyTree) -> PyTree:
+            return eqx.filter(self.program.init(keys, eqx.combine(agent, static.agent)), eqx.is_array)
+
+        where = self.program.shardings(shapes)
+        agents = jax.jit(agent, out_shardings=where.agent, compiler_options=_ONCE)(keys)
+        fresh = jax.jit(init, out_shardings=where, donate_argnums=1, compiler_options=_ONCE)
+        return eqx.combine(fresh(keys, agents), static)
 
     def save(self, state: TrainState, wait: bool = False) -> bool:
         """Writes the states to go on from; `False` where the last are still being written and `wait` is not set."""

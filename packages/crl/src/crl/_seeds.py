@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key, PyTree
 
+from ._algorithm import Agent
 from ._trainer import Trainer, TrainState
 
 _AXIS = "seed"
@@ -22,9 +23,13 @@ class Solo(eqx.Module):
 
     trainer: Trainer
 
-    def init(self, keys: Key[Array, " seed"]) -> TrainState:
-        """A fresh state from the one key."""
-        return self.trainer.init(keys[0])
+    def agent(self, keys: Key[Array, " seed"]) -> Agent:
+        """A fresh agent from the one key."""
+        return self.trainer.agent(keys[0])
+
+    def init(self, keys: Key[Array, " seed"], agent: Agent | None = None) -> TrainState:
+        """A fresh state from the one key, with the agent given."""
+        return self.trainer.init(keys[0], agent)
 
     def shardings(self, state: PyTree) -> PyTree:
         """Where the arrays of a state lie."""
@@ -59,9 +64,13 @@ class Seeds(eqx.Module):
 
     trainer: Trainer
 
-    def init(self, keys: Key[Array, " seed"]) -> TrainState:
-        """A fresh state for every key."""
-        return jax.vmap(self.trainer.init)(keys)
+    def agent(self, keys: Key[Array, " seed"]) -> Agent:
+        """A fresh agent for every key."""
+        return eqx.filter_vmap(self.trainer.agent)(keys)
+
+    def init(self, keys: Key[Array, " seed"], agent: Agent | None = None) -> TrainState:
+        """A fresh state for every key, with the agents given."""
+        return eqx.filter_vmap(self.trainer.init)(keys, agent)
 
     def shardings(self, state: PyTree) -> PyTree:
         """Where the arrays of a state lie: every seed's as those of a state alone."""

@@ -6,9 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-import jax.numpy as jnp
-
-from ._loop import Evaluate, Loop, Tracker, compiled_steps, counts
+from ._loop import Evaluate, Loop, Tracker, counts
 from ._progress import Display
 from ._run import Run
 from ._signals import BrokenOff, Signals
@@ -65,8 +63,7 @@ def train(
         runs = (run,) if isinstance(run, Run) else tuple(run)
         loop = Loop(trainer, evaluate, seeds or (seed,), bool(seeds), eval_every, trackers, runs, display)
 
-        state = loop.start()
-        collect, learn = compiled_steps(loop.program, state)
+        state, compiled = loop.start()
         chunk, saved_at = 1, time.monotonic()
         while True:
             steps, updates = counts(state)
@@ -74,7 +71,7 @@ def train(
             if due > 0:
                 began, first = time.monotonic(), not loop.compiled
                 display.show("compile" if first else "train", steps)
-                state = learn(state, jnp.int32(min(chunk, due)))
+                state = compiled.learn(state, min(chunk, due))
                 done = counts(state)[1] - updates
                 loop.compiled = True
                 loop.check(state, done, min(chunk, due))
@@ -88,7 +85,7 @@ def train(
                 return loop.program.split(state)
             else:
                 display.show("prefill" if trainer.updates_due(steps) == 0 else "train", steps)
-                state = collect(state)
+                state = compiled.collect(state)
             if signals.caught:
                 loop.save(state, wait=True)
                 raise Interrupted(signals.caught[0])

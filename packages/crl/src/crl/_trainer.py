@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -42,6 +43,10 @@ class TrainState(eqx.Module):
     updates: Int[Array, ""]
     totals: Metrics
     key: Key[Array, ""]
+
+
+def _bare(x: Any) -> Any:
+    return jax.ShapeDtypeStruct(x.shape, x.dtype) if eqx.is_array(x) else x
 
 
 @eqx.filter_jit
@@ -155,11 +160,17 @@ class Trainer(eqx.Module):
         env = self.env
         return Batch(*(jnp.zeros((self.batch_size, size)) for size in (env.obs_size, env.action_size, env.goal_size)))
 
-    def init(self, key: Key[Array, ""]) -> TrainState:
-        """A fresh agent, fresh environments and an empty replay."""
-        run, agent_key, env_key = jr.split(key, 3)
-        agent = self.algorithm.init(self.env, agent_key)
-        metrics = eqx.filter_eval_shape(traced_update, self.algorithm, agent, self.blank_batch(), key)[1]
+    def agent(self, key: Key[Array, ""]) -> Agent:
+        """The fresh agent of `init`; a program that the persistent cache holds, as no program with physics in it."""
+        return self.algorithm.init(self.env, jr.split(key, 3)[1])
+
+    def init(self, key: Key[Array, ""], agent: Agent | None = None) -> TrainState:
+        """A fresh agent, or the one given, fresh environments and an empty replay."""
+        run, _, env_key = jr.split(key, 3)
+        agent = self.agent(key) if agent is None else agent
+        # Bare shapes, for an array that knows its mesh would be traced anew.
+        like = [jax.tree.map(_bare, x) for x in (agent, self.blank_batch(), key)]
+        metrics = eqx.filter_eval_shape(traced_update, self.algorithm, *like)[1]
         names = [*metrics, "train/unstable", "updates"]
         return TrainState(
             agent=agent,
