@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Key
 
+import nets
 from envs import AbstractEnv
 
 from ._actor import TanhGaussian
@@ -19,6 +20,9 @@ from .energies import l2
 from .losses import infonce
 
 Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
+
+
+_COMPUTE = {"float32": lambda network: network, "bfloat16": nets.in_bfloat16}
 
 
 class Critic(eqx.Module):
@@ -62,6 +66,8 @@ class ContrastiveRL(AbstractAlgorithm):
         loss: of a matrix of logits, see `losses`.
         embedding: numbers in an embedding.
         entropy_target: the policy entropy alpha steers to, in units of -1 an action (the paper's -0.5 |A| is 0.5).
+        compute: "float32", or "bfloat16" for the matrix products of updates (`nets.in_bfloat16`); parameters, norms,
+            energies and acting stay in float32.
         random_goals: share of the batch where the actor is asked for another slot's goal instead of one of the
             state's own future (Eysenbach et al., 2022, arXiv 2206.07568). With the paper's 0, a state is never asked
             for goals that no episode reached from there: a policy that is stuck at a wall stays as it is.
@@ -75,6 +81,7 @@ class ContrastiveRL(AbstractAlgorithm):
     embedding: int
     entropy_target: float
     random_goals: float
+    compute: str
     actor_optimizer: optax.GradientTransformation
     critic_optimizer: optax.GradientTransformation
     alpha_optimizer: optax.GradientTransformation
@@ -88,6 +95,7 @@ class ContrastiveRL(AbstractAlgorithm):
         embedding: int = 64,
         entropy_target: float = 0.5,
         random_goals: float = 0.0,
+        compute: str = "float32",
         actor_optimizer: optax.GradientTransformation | None = None,
         critic_optimizer: optax.GradientTransformation | None = None,
         alpha_optimizer: optax.GradientTransformation | None = None,
@@ -101,7 +109,9 @@ class ContrastiveRL(AbstractAlgorithm):
             raise ValueError(f"`entropy_target` of ContrastiveRL must be a number; got {entropy_target!r}.")
         if isinstance(random_goals, bool) or not isinstance(random_goals, int | float) or not 0 <= random_goals <= 1:
             raise ValueError(f"`random_goals` of ContrastiveRL must be a number from 0 to 1; got {random_goals!r}.")
-        self.actor, self.critic = actor, critic
+        if compute not in _COMPUTE:
+            raise ValueError(f"`compute` of ContrastiveRL must be one of {', '.join(_COMPUTE)}; got {compute!r}.")
+        self.actor, self.critic, self.compute = actor, critic, compute
         self.energy_fn, self.loss = energy, loss
         self.embedding, self.entropy_target, self.random_goals = embedding, entropy_target, random_goals
         self.actor_optimizer = _optimizer("actor", actor_optimizer)
@@ -193,6 +203,7 @@ class ContrastiveRL(AbstractAlgorithm):
         return self.energy_fn(phi[None], psi[None])[0, 0]
 
     def _critic_loss(self, critic: Critic, batch: Batch):
+        critic = _COMPUTE[self.compute](critic)
         phi = critic.embed(batch.obs, batch.action)
         psi = jax.vmap(critic.psi)(batch.goal)
         logits = self.energy_fn(phi, psi)
@@ -209,10 +220,11 @@ class ContrastiveRL(AbstractAlgorithm):
         return loss, (psi, metrics)
 
     def _actor_loss(self, actor: Network, networks: Networks, goals, batch: Batch, key: Key[Array, ""]):
+        actor, critic = map(_COMPUTE[self.compute], (actor, networks.critic))
         heads = jax.vmap(actor)(jnp.concatenate([batch.obs, self._asked(batch.goal)], axis=1))
         noise = jr.normal(key, batch.action.shape, heads.dtype)
         action, log_prob = jax.vmap(lambda head, n: TanhGaussian.from_head(head).sample(n))(heads, noise)
-        energy = jax.vmap(self._energy_of_pair)(networks.critic.embed(batch.obs, action), goals)
+        energy = jax.vmap(self._energy_of_pair)(critic.embed(batch.obs, action), goals)
         loss = jnp.mean(jnp.exp(networks.log_alpha) * log_prob - energy)
         entropy = -jnp.mean(log_prob)
         return loss, (entropy, {"train/actor_loss": loss, "train/entropy": entropy})

@@ -5,10 +5,10 @@ Everything is written for one example; batch with `jax.vmap`.
 """
 
 from ._block import AbstractBlock
-from ._dense import Dense
+from ._dense import Dense, in_bfloat16
 from ._layer import Layer, relu, swish
 from ._residual_mlp import ResidualMLP
 from ._stacked import Stacked
 from .residual import ResidualBlock
 
-__all__ = ["AbstractBlock", "Dense", "Layer", "ResidualBlock", "ResidualMLP", "Stacked", "relu", "swish"]
+__all__ = ["AbstractBlock", "Dense", "Layer", "ResidualBlock", "ResidualMLP", "Stacked", "in_bfloat16", "relu", "swish"]
