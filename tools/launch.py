@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import devices
 import exits
 import reading
+import remat
 import run_directory
 import trust
 from absl import flags
@@ -63,6 +64,7 @@ def main(argv: Sequence[str]) -> int:
     configuration.check()
     name = Path(files[0]).stem
     runs = _runs(configuration, name)
+    configuration = remat.resolved(configuration, next(iter(runs.values())), FLAGS.device)
     for seed, directory in runs.items():
         run_directory.refuse_other(directory, _alone(configuration, seed), trusted)
     if FLAGS.dry_run:

@@ -5,7 +5,7 @@ from ._checkpoint import CheckpointError, Checkpoints, load_agent
 from ._cost import matmul_flops
 from ._goals import GeometricGoals
 from ._loop import NonFinite, evaluation_key
-from ._plan import Plan, plan
+from ._plan import Plan, memory_available, plan
 from ._replay import Batch, Replay
 from ._run import Run, read_metrics
 from ._train import Interrupted, check_schedule, train
@@ -37,6 +37,7 @@ __all__ = [
     "l2",
     "load_agent",
     "matmul_flops",
+    "memory_available",
     "plan",
     "read_metrics",
     "symmetric_infonce",
