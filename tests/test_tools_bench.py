@@ -1,12 +1,19 @@
 """tools/bench.py: what it measures is measured here on a few rows for an instant; speeds are never asserted."""
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 
 import bench
+import bench_alone
+import bench_compile
 import bench_learner
+import bench_loop
+import bench_memory
 import bench_physics
+import bench_replay
+import bench_scaling
 import equinox as eqx
 import exits
 import jax
@@ -18,6 +25,7 @@ import pytest
 from tool_runs import as_a_user
 
 import crl
+import envs
 import nets
 
 
@@ -37,9 +45,10 @@ def run(*arguments: str) -> int:
 
 
 def test_physics_is_measured_beside_a_plain_loop_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    file = tmp_path / "summary.json"
     for task in ("point_maze", "reacher"):
-        assert run("physics", f"--tasks={task}", "--engines=native", "--rows=8", f"--out={tmp_path}") == exits.SUCCESS
-    summary = json.loads((tmp_path / "summary.json").read_text())
+        assert run("physics", f"--tasks={task}", "--engines=native", "--rows=8", f"--json={file}") == exits.SUCCESS
+    summary = json.loads(file.read_text())
     assert set(summary["tasks"]) == {"point_maze", "reacher"}, "what was measured before stays"
     for found in summary["tasks"].values():
         native = found["native"]
@@ -70,7 +79,7 @@ def test_the_plain_loop_does_the_same_work():
 
 def test_the_learner_is_measured_beside_its_matrix_products(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     sizes = ("--depths=4,8", "--batches=6", "--widths=12")
-    assert run("learner", *sizes, f"--out={tmp_path}") == exits.SUCCESS
+    assert run("learner", *sizes, f"--json={tmp_path / 'summary.json'}") == exits.SUCCESS
     summary = json.loads((tmp_path / "summary.json").read_text())
     for depth in (4, 8):
         found = summary[f"depth {depth}, batch 6, width 12"]["learner"]
@@ -95,6 +104,64 @@ def test_the_chain_does_the_matrix_work_of_the_blocks():
         assert crl.matmul_flops(program.jaxpr) == 3 * 2 * batch * width**2 * depth + more
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch):
+    """Measures here what the tool measures in fresh processes."""
+    monkeypatch.setattr(bench_replay, "CAPACITY", 130)
+    monkeypatch.setattr(bench_replay, "BATCHES", 3)
+    monkeypatch.setattr(bench_loop, "_SECONDS", 0.01)
+    monkeypatch.setattr(bench_loop, "BATCH", 8)
+    monkeypatch.setattr(bench_loop, "WIDTH", 8)
+    monkeypatch.setattr(bench_scaling, "BASE", {"depth": 4, "batch": 8, "width": 12})
+    for module in (bench_replay, bench_loop, bench_compile, bench_memory, bench_scaling):
+        monkeypatch.setattr(module, "alone", lambda measure, *arguments, **environment: measure(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names", "count"),
+    [
+        (("replay", "--envs=4", "--batches=8"), "seconds floor_seconds replay_gb ratio", 2),
+        (("loop", "--envs=2,4", "--depths=4"), "env_steps updates acting plain learning chain process ratio", 2),
+        (("memory", "--depths=16", "--batches=8", "--widths=12"), "parameters agent while_updating ratio", 3),
+        (("scaling", "--depths=4,8", "--batches=8", "--widths=12"), "seconds gflops", 2),
+    ],
+)
+def test_each_command_leaves_its_figures_and_a_line_each(
+    in_this_process, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments, names: str, count: int
+):
+    assert run(*arguments, f"--json={tmp_path / 'out.json'}") == exits.SUCCESS
+    summary = json.loads((tmp_path / "out.json").read_text())
+    found = [figures[arguments[0]] for what, figures in summary.items() if what != "run"]
+    assert len(found) == count
+    for figures in found:
+        assert all(figures[name] > 0 for name in names.split()), figures
+        assert len(figures["git_commit"].split("+")[0]) == 40
+    drawn = arguments[0] in ("loop", "scaling")
+    assert (tmp_path / "out.png").exists() == drawn
+    assert len(capsys.readouterr().out.splitlines()) == 1 + count + drawn
+
+
+def test_the_replay_that_is_sampled_is_full_and_has_episodes():
+    replay = bench_replay._filled(envs.PointMaze(), 3, 130, jnp.float32)
+    assert int(replay.fill) == 130 and float(jnp.abs(replay.obs).min()) > 0
+    age = np.asarray(replay.episode[replay.row(jnp.arange(130, dtype=jnp.int32))])
+    assert (np.diff(age, axis=0) >= 0).all()
+
+
+def test_remat_keeps_less():
+    found = [bench_memory.measure(32, remat, 64, 16)["while_updating"] for remat in (0, 1)]
+    assert found[1] < found[0]
+
+
+def test_alone_is_another_process_with_its_own_environment():
+    found = bench_alone.alone(_process, "BATHYAL_TEST", BATHYAL_TEST="7")
+    assert found["value"] == 7 and found["process"] != os.getpid() and "BATHYAL_TEST" not in os.environ
+
+
+def _process(name: str) -> dict[str, float]:
+    return {"value": float(os.environ[name]), "process": os.getpid()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -114,6 +181,6 @@ def test_wrong_arguments(arguments, words, capsys):
 
 def test_damaged_measurements_are_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "summary.json").write_text("{")
-    assert run("physics", "--tasks=reacher", f"--out={tmp_path}") == 2
+    assert run("physics", "--tasks=reacher", f"--json={tmp_path / 'summary.json'}") == 2
     assert "holds no measurements to add to" in capsys.readouterr().err
     assert (tmp_path / "summary.json").read_text() == "{"

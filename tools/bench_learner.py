@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from absl import flags
+from bench_sizes import depths, sizes
 from bench_turns import in_turns, ratio, shown
-from exits import UserError
 
 import crl
 import envs
@@ -27,13 +27,11 @@ _PRODUCTS = 24  # of each of the three kinds in a turn of BLAS and of XLA
 
 def measurements(values: flags.FlagValues) -> Iterator[tuple[tuple[str, ...], dict[str, float]]]:
     """Every depth, batch and width asked for; `UserError` for what is no size."""
-    depths, batches, widths = (_sizes(name, values[name].value) for name in ("depths", "batches", "widths"))
-    for depth in depths:
-        if depth % 4:
-            raise UserError(f"--depths {depth} is no multiple of a block's 4 layers.")
+    asked = depths(values, (4, 64))
+    batches, widths = sizes(values, "batches", [512]), sizes(values, "widths", [256])
     return (
         ((f"depth {depth}, batch {batch}, width {width}", "learner"), measure(depth, batch, width))
-        for depth in depths
+        for depth in asked
         for batch in batches
         for width in widths
     )
@@ -53,27 +51,27 @@ def measure(depth: int, batch: int, width: int) -> dict[str, float]:
         nets.Stacked(partial(nets.ResidualBlock, width), depth // 4, key=jr.key(2)), eqx.is_array
     )
     products = jnp.repeat(blocks.blocks.body[0].dense.weight, 4, axis=0)
-    update, agent = _update(depth, batch, width)
+    update, agent = update_of(depth, batch, width)
     one = 2 * batch * width**2
     numbers = np.array(x), np.array(y), np.array(products[0])
     mine, *others = in_turns(
         [
-            _rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x)),
-            _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)]),
-            _rate(3 * one, _xla, (x, y, products[0])),
-            _rate(3 * one * depth, gradient(chain, y), (products, x)),
-            _rate(crl.matmul_flops(jax.make_jaxpr(update)(agent).jaxpr), update, agent),
+            rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x)),
+            _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)], STEPS),
+            rate(3 * one, _xla, (x, y, products[0])),
+            rate(3 * one * depth, gradient(chain, y), (products, x)),
+            rate(flops_of(update, agent), update, agent),
         ],
         TURNS,
     )
     names = ("blas", "xla", "chain", "update")
-    found = {"blocks": float(np.median(mine))} | {
+    found = {"depth": depth, "batch": batch, "width": width, "blocks": float(np.median(mine))} | {
         name: float(np.median(rate)) for name, rate in zip(names, others, strict=True)
     }
     return found | ratio(mine, others[names.index("chain")])
 
 
-def _rate(flops: float, step: Callable[[Any], Any], carry: Any) -> Callable[[], float]:
+def rate(flops: float, step: Callable[[Any], Any], carry: Any, steps: int | None = None) -> Callable[[], float]:
     """GFLOP/s of `carry = step(carry)`, again and again in one program, as training does.
 
     In a call of its own each step would also wait for its temporary memory: 15 % on a CPU.
@@ -88,15 +86,15 @@ def _rate(flops: float, step: Callable[[Any], Any], carry: Any) -> Callable[[], 
     def calls(times: int) -> None:
         held[0] = jax.block_until_ready(go(held[0], jnp.int32(times)))
 
-    return _calls(flops, calls)
+    return _calls(flops, calls, steps or STEPS)
 
 
-def _calls(flops: float, calls: Callable[[int], Any]) -> Callable[[], float]:
+def _calls(flops: float, calls: Callable[[int], Any], steps: int) -> Callable[[], float]:
     """GFLOP/s of a number of calls that take about `SECONDS` together."""
     calls(1)
     began = time.perf_counter()
     calls(1)
-    times = max(STEPS, round(SECONDS / (time.perf_counter() - began)))
+    times = max(steps, round(SECONDS / (time.perf_counter() - began)))
 
     def rate() -> float:
         began = time.perf_counter()
@@ -131,8 +129,9 @@ def _xla(operands: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, j
     return x @ w, y @ w.T, x.T @ y / len(x)  # each feeds the next step, so that none is left out
 
 
-def _update(depth: int, batch: int, width: int) -> tuple[Callable[[Any], Any], Any]:
-    network = partial(nets.ResidualMLP, width=width, depth=depth)
+def update_of(depth: int, batch: int, width: int, remat: int = 0) -> tuple[Callable[[Any], Any], Any]:
+    """An update of contrastive RL with the humanoid's sizes, and what it updates: the arrays of an agent."""
+    network = partial(nets.ResidualMLP, width=width, depth=depth, remat=remat)
     algorithm = crl.ContrastiveRL(actor=network, critic=network)
     env = envs.Humanoid(engine="native")
     sizes, keys = (env.obs_size, env.action_size, env.goal_size), jr.split(jr.key(4), 3)
@@ -145,18 +144,14 @@ def _update(depth: int, batch: int, width: int) -> tuple[Callable[[Any], Any], A
     return update, agent
 
 
-def _sizes(name: str, values: list[str]) -> list[int]:
-    try:
-        sizes = [int(value) for value in values]
-    except ValueError:
-        sizes = [0]
-    if not sizes or min(sizes) < 1:
-        raise UserError(f"--{name} {','.join(values)} must be integers >= 1, with commas between them.")
-    return sizes
+def flops_of(step: Callable[[Any], Any], carry: Any) -> int:
+    """The operations of a step's matrix products."""
+    return crl.matmul_flops(jax.make_jaxpr(step)(carry).jaxpr)
 
 
 def line(path: tuple[str, ...], found: dict[str, float]) -> str:
     """One line of the table."""
-    sizes = [part.split()[1] for part in path[0].split(", ")]
+    del path
     rates = " ".join(f"{found[name]:>6.1f}" for name in ("blas", "xla", "chain", "blocks", "update"))
-    return f"{sizes[0]:>5} {sizes[1]:>5} {sizes[2]:>5}           {rates}   {shown(found, 'of the chain (blocks)')}"
+    where = f"{found['depth']:>5} {found['batch']:>5} {found['width']:>5}"
+    return f"{where}           {rates}   {shown(found, 'of the chain (blocks)')}"

@@ -53,7 +53,7 @@ def measure(env: envs.AbstractEnv, rows: int) -> dict[str, float]:
     began = time.perf_counter()
     ours = Acting(env, rows)
     found = {"rows": rows, "compile_seconds": time.perf_counter() - began}
-    other = _loop(env, ours) if env.engine.name == "native" else _uncapped(env, rows)
+    other = plain_loop(env, ours) if env.engine.name == "native" else _uncapped(env, rows)
     mine, *others = in_turns([ours, other] if other else [ours], TURNS[env.engine.name])
     found["steps_per_second"] = float(np.median(mine))
     if others:
@@ -94,8 +94,8 @@ class Acting:
         return self.rows * self.steps / (time.perf_counter() - began)
 
 
-def _loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
-    """MuJoCo's batch alone, from the states where `ours` is, under actions drawn before."""
+def plain_loop(env: envs.AbstractEnv, ours: Acting) -> Callable[[], float]:
+    """Steps per second of MuJoCo's batch alone, from the states where `ours` is, under actions drawn before."""
     model = env.engine.model
     substeps = round(env.control_step / model.opt.timestep)
     batch = mujoco.batch.Batch(model, ours.rows, min(len(os.sched_getaffinity(0)), ours.rows))

@@ -17,9 +17,10 @@ _COLUMNS, _GAP, _LABEL = 6, 8, 22  # of the gallery; pixels
 _PAPER, _INK = (14, 21, 30), (214, 224, 234)
 _HEAD = """# All tasks
 
-Written by `python tools/tasks.py`; speeds by `python tools/bench.py physics --out results/physics`. Every task is a
-file of `configs/env`. Train on one with `python tools/launch.py --gin configs/env/NAME.gin --gin configs/algo/crl.gin
---gin configs/net/residual.gin`, look at it with `python tools/show.py --gin configs/env/NAME.gin`.
+Written by `python tools/tasks.py`; speeds by `python tools/bench.py physics --json results/physics/summary.json`. Every
+task is a file of `configs/env`. Train on one with `python tools/launch.py --gin configs/env/NAME.gin
+--gin configs/algo/crl.gin --gin configs/net/residual.gin`, look at it with `python tools/show.py --gin
+configs/env/NAME.gin`.
 
 *Luck* is what policies that know nothing reach in {n} episodes in the layout agents are tested in: uniform actions,
 and zero actions (no torque for a walker, the middle of its range for a servo); the share of episodes that reach their
