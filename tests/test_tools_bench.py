@@ -14,6 +14,7 @@ import bench_memory
 import bench_physics
 import bench_replay
 import bench_scaling
+import bench_seeds
 import equinox as eqx
 import exits
 import jax
@@ -151,6 +152,12 @@ def test_the_replay_that_is_sampled_is_full_and_has_episodes():
 def test_remat_keeps_less():
     found = [bench_memory.measure(32, remat, 64, 16)["while_updating"] for remat in (0, 1)]
     assert found[1] < found[0]
+
+
+def test_seeds_in_one_program_and_in_processes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bench_seeds, "SECONDS", 0.0)
+    for seeds in (1, 3):
+        assert bench_seeds.updating(4, 8, 12, seeds)["updates"] > 0
 
 
 def test_alone_is_another_process_with_its_own_environment():

@@ -19,6 +19,8 @@ compile: seconds from the start of the process to the first update, stage by sta
 memory: what an update takes, by depth and `remat`.
 
 scaling: time, memory and speed of an update along depth, width and batch.
+
+seeds: updates of four seeds in one program, beside four processes at once.
 """
 
 import functools
@@ -35,15 +37,15 @@ import run_directory
 from absl import flags
 from exits import UserError
 
-COMMANDS = ("physics", "learner", "replay", "loop", "compile", "memory", "scaling")
+COMMANDS = ("physics", "learner", "replay", "loop", "compile", "memory", "scaling", "seeds")
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("tasks", [], "physics: names of files in configs/env; by default all.", flag_values=FLAGS)
 flags.DEFINE_list("engines", ["native"], "physics: native, mjx.", flag_values=FLAGS)
 flags.DEFINE_integer("rows", 512, "physics: environments in a batch; the paper trains with 512.", 1, flag_values=FLAGS)
 flags.DEFINE_list("depths", [], "All but physics and replay: Dense layers in blocks.", flag_values=FLAGS)
-flags.DEFINE_list("batches", [], "learner, replay, memory, scaling: examples in a batch.", flag_values=FLAGS)
-flags.DEFINE_list("widths", [], "learner, memory, scaling: features.", flag_values=FLAGS)
+flags.DEFINE_list("batches", [], "learner, replay, memory, scaling, seeds: examples in a batch.", flag_values=FLAGS)
+flags.DEFINE_list("widths", [], "learner, memory, scaling, seeds: features.", flag_values=FLAGS)
 flags.DEFINE_list("envs", [], "replay, loop, compile: environments.", flag_values=FLAGS)
 flags.DEFINE_string("json", None, "A file for the figures; what it holds of other sizes stays.", flag_values=FLAGS)
 flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)

@@ -19,9 +19,9 @@ import envs
 import nets
 
 HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks update   "
-TURNS = 15
+TURNS, STEPS = 15, 10  # a turn has at least so many steps, of which the first waits for memory
+DEEP_TURNS, DEEP_STEPS = 5, 3  # where a step takes seconds
 SECONDS = 0.5  # a turn lasts at least about this long
-STEPS = 10  # and has at least as many steps, of which the first waits for memory
 _PRODUCTS = 24  # of each of the three kinds in a turn of BLAS and of XLA
 
 
@@ -53,16 +53,17 @@ def measure(depth: int, batch: int, width: int) -> dict[str, float]:
     products = jnp.repeat(blocks.blocks.body[0].dense.weight, 4, axis=0)
     update, agent = update_of(depth, batch, width)
     one = 2 * batch * width**2
+    turns, steps = (TURNS, STEPS) if depth <= 64 else (DEEP_TURNS, DEEP_STEPS)
     numbers = np.array(x), np.array(y), np.array(products[0])
     mine, *others = in_turns(
         [
-            rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x)),
-            _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)], STEPS),
-            rate(3 * one, _xla, (x, y, products[0])),
-            rate(3 * one * depth, gradient(chain, y), (products, x)),
-            rate(flops_of(update, agent), update, agent),
+            rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x), steps),
+            _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)], steps),
+            rate(3 * one, _xla, (x, y, products[0]), steps),
+            rate(3 * one * depth, gradient(chain, y), (products, x), steps),
+            rate(flops_of(update, agent), update, agent, steps),
         ],
-        TURNS,
+        turns,
     )
     names = ("blas", "xla", "chain", "update")
     found = {"depth": depth, "batch": batch, "width": width, "blocks": float(np.median(mine))} | {

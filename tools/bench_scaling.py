@@ -66,7 +66,7 @@ def draw(found: list[dict[str, float]]) -> Figure:
                 if along == "depth":
                     axes.set_ylabel(label)
                 if value == "gflops":
-                    axes.set_ylim(bottom=0)
                     axes.set_xlabel(along)
+        figure.axes[-1].set_ylim(bottom=0)  # of the row, which shares it, when all of it is drawn
         figure.suptitle("An update of contrastive RL, around " + ", ".join(f"{k} {v}" for k, v in BASE.items()))
     return figure
