@@ -7,13 +7,15 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
+Result = TypeVar("Result")
 
-def alone(measure: Callable[..., dict[str, float]], *arguments: Any, **environment: str) -> dict[str, float]:
-    """What `measure`, a function of a module, returns in a fresh process with these variables of its environment."""
+
+def alone(measure: Callable[..., Result], *arguments: Any, **environment: str) -> Result:
+    """What `measure`, a function of a module on the path, returns in a fresh process with this added environment."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context, initializer=_set, initargs=(environment,)) as pool:
         return pool.submit(measure, *arguments).result()
