@@ -185,12 +185,12 @@ def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
     # The stored window is the whole ring, so the paper's T x T table of each env is the law of its goals.
     total = sum(unrolls)
     oldest = total - capacity
-    env, i, _, j = draws(ring(capacity, EPISODES, unrolls), discount, rounds=50)
+    env, i, _, j = draws(ring(capacity, EPISODES, unrolls), discount, rounds=100)
     statistic, freedom, wrong = 0.0, 0, 0.0
     for e in range(4):
         counts = np.zeros((capacity, capacity))
         np.add.at(counts, (i[env == e] - oldest, j[env == e] - oldest), 1)
-        assert counts.sum() == 50_000  # Draws are stratified over environments.
+        assert counts.sum() == 100_000  # Draws are stratified over environments.
         assert not counts[-1].any()  # The newest row is never drawn.
         started = counts.sum(1)[:-1]
         uniform = stats.chisquare(started)

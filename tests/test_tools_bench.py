@@ -84,7 +84,7 @@ def test_the_learner_is_measured_beside_its_matrix_products(tmp_path: Path, caps
     summary = json.loads((tmp_path / "summary.json").read_text())
     for depth in (4, 8):
         found = summary[f"depth {depth}, batch 6, width 12"]["learner"]
-        assert all(found[name] > 0 for name in ("blas", "xla", "chain", "blocks", "update"))
+        assert all(found[name] > 0 for name in ("blas", "xla", "chain", "blocks", "pair", "update"))
         assert found["ratio_low"] <= found["ratio"] <= found["ratio_high"]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3 and lines[1].split()[:3] == ["4", "6", "12"]

@@ -13,6 +13,7 @@ from jaxtyping import Array, Int, Key
 
 import crl
 import envs
+import evaluation
 import nets
 from crl._loop import CompiledSteps
 from crl._run import to_devices
@@ -35,12 +36,20 @@ class Traced(crl.Trainer):
         return super().learn(state, updates, together)
 
 
+class TracedRL(crl.ContrastiveRL):
+    """An algorithm that counts how often its policy is traced."""
+
+    def policy(self, *arguments):
+        traces["policy"] += 1
+        return super().policy(*arguments)
+
+
 traces: Counter = Counter()
 
 
 def make_trainer(devices: int) -> Traced:
     network = partial(nets.ResidualMLP, width=16, depth=4)
-    algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
+    algorithm = TracedRL(actor=network, critic=network, embedding=8)
     sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
     return Traced(envs.PointMaze(), algorithm, devices=devices, **sizes)
 
@@ -58,7 +67,7 @@ def test_one_program_for_fresh_own_and_restored_states(devices: int, program: ty
     # Saved between two calls of the learner and restored: the learner comes first.
     state = to_devices(jax.device_get(state), trainer.shardings(state))
     state = steps.collect(steps.learn(state, 1))
-    assert traces == {"collect": 1, "learn": 1}
+    assert traces == {"collect": 1, "learn": 1, "policy": 1}
     for x, where in zip(jax.tree.leaves(state), jax.tree.leaves(trainer.shardings(state)), strict=True):
         assert x.sharding.is_equivalent_to(where, x.ndim)
     assert set(jax.block_until_ready(state).updates.ravel().tolist()) == {4}
@@ -67,12 +76,15 @@ def test_one_program_for_fresh_own_and_restored_states(devices: int, program: ty
 def test_a_whole_run_traces_each_part_once(tmp_path: Path):
     traces.clear()
     run = crl.Run(tmp_path)
+    trainer = make_trainer(1)
+    evaluate = evaluation.Evaluator(trainer.env, episodes=4)
     try:
-        (state,) = crl.train(make_trainer(1), env_steps=800, eval_every=160, call_seconds=1e-6, run=run)
+        (state,) = crl.train(trainer, env_steps=800, eval_every=160, evaluate=evaluate, call_seconds=1e-6, run=run)
     finally:
         run.close()
     assert (int(state.env_steps), int(state.updates)) == (800, 27)
-    assert traces == {"init": 2, "collect": 1, "learn": 1}  # init: its shapes, to restore into, and the state itself
+    # init: its shapes, to restore into, and the state itself. policy: by collect and by the evaluator, which ran 6 times.
+    assert traces == {"init": 2, "collect": 1, "learn": 1, "policy": 2}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

@@ -18,7 +18,7 @@ import crl
 import envs
 import nets
 
-HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks update   "
+HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks   pair update   "
 TURNS, STEPS = 15, 10  # a turn has at least so many steps, of which the first waits for memory
 DEEP_TURNS, DEEP_STEPS = 5, 3  # where a step takes seconds
 SECONDS = 0.5  # a turn lasts at least about this long
@@ -38,12 +38,13 @@ def measurements(values: flags.FlagValues) -> Iterator[tuple[tuple[str, ...], di
 
 
 def measure(depth: int, batch: int, width: int) -> dict[str, float]:
-    """GFLOP/s of five things that do the same kind of work, in turns.
+    """GFLOP/s of six things that do the same kind of work, in turns.
 
     - `blas`: NumPy's sgemm of a layer's three products, X W, Y W^T and X^T Y.
     - `xla`: the same in one program, each from its own operands.
     - `chain`: forward and backward pass of `depth` products in sequence under `scan`: the floor of a network.
     - `blocks`: forward and backward pass of the residual blocks. `ratio` is its share of the chain.
+    - `pair`: the same of two networks side by side in one stack of batched products, as phi and psi could be.
     - `update`: a whole update of contrastive RL on the humanoid's sizes, with actor and encoders of this depth.
     """
     x, y = (jr.normal(jr.key(seed), (batch, width)) for seed in (0, 1))
@@ -52,20 +53,26 @@ def measure(depth: int, batch: int, width: int) -> dict[str, float]:
     )
     products = jnp.repeat(blocks.blocks.body[0].dense.weight, 4, axis=0)
     update, agent = update_of(depth, batch, width)
+    pair, inputs, slopes = (jax.tree.map(lambda a: jnp.stack([a, a]), tree) for tree in (blocks, x, y))
     one = 2 * batch * width**2
+
+    def apply(params: Any, x: jax.Array) -> jax.Array:
+        return jax.vmap(eqx.combine(params, static))(x)
+
     turns, steps = (TURNS, STEPS) if depth <= 64 else (DEEP_TURNS, DEEP_STEPS)
     numbers = np.array(x), np.array(y), np.array(products[0])
     mine, *others = in_turns(
         [
-            rate(3 * one * depth, gradient(lambda p, x: jax.vmap(eqx.combine(p, static))(x), y), (blocks, x), steps),
+            rate(3 * one * depth, gradient(apply, y), (blocks, x), steps),
             _calls(3 * one * _PRODUCTS, lambda times: [_blas(*numbers) for _ in range(times)], steps),
             rate(3 * one, _xla, (x, y, products[0]), steps),
             rate(3 * one * depth, gradient(chain, y), (products, x), steps),
+            rate(6 * one * depth, gradient(jax.vmap(apply), slopes), (pair, inputs), steps),
             rate(flops_of(update, agent), update, agent, steps),
         ],
         turns,
     )
-    names = ("blas", "xla", "chain", "update")
+    names = ("blas", "xla", "chain", "pair", "update")
     found = {"depth": depth, "batch": batch, "width": width, "blocks": float(np.median(mine))} | {
         name: float(np.median(rate)) for name, rate in zip(names, others, strict=True)
     }
@@ -153,6 +160,6 @@ def flops_of(step: Callable[[Any], Any], carry: Any) -> int:
 def line(path: tuple[str, ...], found: dict[str, float]) -> str:
     """One line of the table."""
     del path
-    rates = " ".join(f"{found[name]:>6.1f}" for name in ("blas", "xla", "chain", "blocks", "update"))
+    rates = " ".join(f"{found[name]:>6.1f}" for name in ("blas", "xla", "chain", "blocks", "pair", "update"))
     where = f"{found['depth']:>5} {found['batch']:>5} {found['width']:>5}"
     return f"{where}           {rates}   {shown(found, 'of the chain (blocks)')}"

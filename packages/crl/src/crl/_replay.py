@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from envs import Trajectory
 
@@ -118,12 +118,13 @@ class Replay(eqx.Module):
         batch, envs = len(keys), self.episode.shape[1]
 
         def draw(slot: Int[Array, ""], key: Key[Array, ""]):
-            pick_env, pick_age, pick_goal = jr.split(key, 3)
+            # One draw of bits for all three: a generator takes longer to compile, and to run, than all the rest.
+            pick_env, pick_age, pick_goal = jr.bits(key, (3,), jnp.uint32)
             # Integers make the strata exact: slot * N + r, r uniform on 0..N-1, falls on each environment B times.
-            r = jr.randint(pick_env, (), 0, envs * shards, jnp.int32)
+            r = _below(pick_env, envs * shards)
             env = (slot * (envs * shards) + r) // (batch * shards)
-            age = jr.randint(pick_age, (), 0, self.fill - 1, jnp.int32)
-            ahead = goals(jr.uniform(pick_goal), steps_left[age, env])
+            age = _below(pick_age, self.fill - 1)
+            ahead = goals((pick_goal >> 8).astype(float) * 2.0**-24, steps_left[age, env])
             row = self.row(age)
             obs, action, later = self.obs[row, env], self.action[row, env], self.obs[self.row(age + ahead), env]
             if obs.dtype == jnp.float16:
@@ -132,6 +133,12 @@ class Replay(eqx.Module):
 
         obs, action, goal = jax.vmap(draw)(jnp.arange(batch, dtype=jnp.int32), keys)
         return Batch(obs, action, goal)
+
+
+def _below(bits: UInt32[Array, ""], n: Int[Array, ""] | int) -> Int[Array, ""]:
+    """Uniform on 0..n-1, each with a chance within 2^-32 of 1/n; 0 where n is 0."""
+    n = jnp.maximum(jnp.uint32(n), 1)
+    return (bits % n).astype(jnp.int32)
 
 
 def _held(x: Float[Array, "*shape"], dtype: DTypeLike) -> Float[Array, "*shape"]:

@@ -45,8 +45,9 @@ class TrainState(eqx.Module):
     key: Key[Array, ""]
 
 
-def _bare(x: Any) -> Any:
-    return jax.ShapeDtypeStruct(x.shape, x.dtype) if eqx.is_array(x) else x
+def _on_mesh(devices: int, x: Any) -> Any:
+    sharding = NamedSharding(data_mesh(devices), P())
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding) if eqx.is_array(x) else x
 
 
 @eqx.filter_jit
@@ -168,8 +169,8 @@ class Trainer(eqx.Module):
         """A fresh agent, or the one given, fresh environments and an empty replay."""
         run, _, env_key = jr.split(key, 3)
         agent = self.agent(key) if agent is None else agent
-        # Bare shapes, for an array that knows its mesh would be traced anew.
-        like = [jax.tree.map(_bare, x) for x in (agent, self.blank_batch(), key)]
+        # As `learn` will see them: arrays that know another mesh, or none, would be traced anew.
+        like = [jax.tree.map(partial(_on_mesh, self.devices), x) for x in (agent, self.blank_batch(), key)]
         metrics = eqx.filter_eval_shape(traced_update, self.algorithm, *like)[1]
         names = [*metrics, "train/unstable", "updates"]
         return TrainState(
