@@ -83,7 +83,7 @@ def test_a_whole_run_traces_each_part_once(tmp_path: Path):
     finally:
         run.close()
     assert (int(state.env_steps), int(state.updates)) == (800, 27)
-    # init: its shapes, to restore into, and the state itself. policy: by collect and by the evaluator, which ran 6 times.
+    # init: its shapes, to restore into, and the state itself. policy: collect and six evaluations.
     assert traces == {"init": 2, "collect": 1, "learn": 1, "policy": 2}
 
 
