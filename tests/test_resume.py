@@ -24,6 +24,7 @@ SETTINGS = {
     "crl.Trainer.updates": 20,
     "crl.Trainer.batch_size": 32,
     "crl.Trainer.capacity": 300,
+    "envs.PointMaze.episode_length": 50,  # which makes the film at the end short
     "nets.ResidualMLP.width": 16,
     "evaluation.Evaluator.episodes": 4,
 }
@@ -38,7 +39,10 @@ def command(run_dir: Path, **changes: object) -> list[str]:
 
 
 def start(run_dir: Path, **changes: object) -> subprocess.Popen:
-    environment = users_environment() | {"JAX_COMPILATION_CACHE_DIR": str(cache(run_dir))}
+    environment = users_environment() | {
+        "JAX_COMPILATION_CACHE_DIR": str(cache(run_dir)),
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # XLA's take longer than what they would save here
+    }
     return subprocess.Popen(
         command(run_dir, **changes),
         env=environment,
@@ -84,12 +88,14 @@ def saving(run_dir: Path) -> bool:
 def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     """Kills a run `kills` times at moments drawn from `seed`, continues it each time, and compares the end.
 
-    The first kill falls into the training and the last into a save; the others fall anywhere, start-up included.
+    The first kill falls into the training and the last into a save; the others fall anywhere, start-up included. None
+    comes later than at a share of the whole, so that no run is over before its kill.
     """
     print(f"kill seed {seed}")
     rng = random.Random(seed)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    total = {"crl__train__env_steps": SETTINGS["crl.train.env_steps"] * max(1, kills // 2)}
+    steps = SETTINGS["crl.train.env_steps"] * max(1, kills // 2)
+    total = {"crl__train__env_steps": steps}
     began = time.monotonic()
     process = start(whole, **total)
     while not started_training(whole):
@@ -98,13 +104,14 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     ready = time.monotonic() - began
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
-    # No run trains for longer than this share before it is killed, so that it cannot end before the last kill.
-    share = (time.monotonic() - began - ready) / (kills + 2)
     for i in range(kills):
         process = start(broken, **total)
         while i == 0 and not started_training(broken) and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(rng.uniform(0, share if i == 0 else ready / 2 + share))
+        moment = time.monotonic() + rng.uniform(0, ready)
+        latest = steps * (i + 1) / (kills + 2)
+        while time.monotonic() < moment and far(broken) < latest and process.poll() is None:
+            time.sleep(0.01)
         while i == kills - 1 and not saving(broken) and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
@@ -121,6 +128,12 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
 def crl_lines(run_dir: Path) -> list[str]:
     file = run_dir / "metrics.jsonl"
     return file.read_text().splitlines() if file.exists() else []
+
+
+def far(run_dir: Path) -> int:
+    """The environment steps of the newest line."""
+    lines = crl_lines(run_dir)
+    return json.loads(lines[-1])["env_steps"] if lines and lines[-1].endswith("}") else 0
 
 
 def test_killed_and_continued(tmp_path: Path):

@@ -207,6 +207,18 @@ def alone(directory: Path) -> Iterator[None]:
         yield
 
 
+def busy(directory: Path) -> bool:
+    """Whether a process, of this machine at least, is training in the directory."""
+    try:
+        with (directory / ".lock").open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no lock yet, or a file system without locks
+        pass
+    return False
+
+
 def _left_over(name: str) -> bool:
     """Whether a file is one that a run makes before its configuration, and may leave when it is killed then."""
     return name == ".lock" or (name.startswith(".") and name.endswith(".new"))

@@ -1,0 +1,130 @@
+"""A study: one configuration, what varies in it, and the runs that this makes."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import reading
+import run_directory
+from configuration import SEED, SEEDS, Configuration, Key
+from exits import UserError
+
+MODULE, GRID = "study", "study.grid"
+_ARGUMENTS = ("axes", "seeds")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of what varies.
+
+    Attributes:
+        name: of its directory, such as depth16_batch_size256.
+        values: what each axis has here, for a person: {"depth": "16", "batch_size": "256"}.
+        configuration: complete, without the grid.
+    """
+
+    name: str
+    values: dict[str, str]
+    configuration: Configuration
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell with a seed, and where it goes."""
+
+    cell: Cell
+    seed: int
+    directory: Path
+
+    @property
+    def name(self) -> str:
+        """Such as depth16/seed0."""
+        return f"{self.cell.name}/{self.directory.name}"
+
+
+def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tuple[int, ...]]:
+    """The cells of a study and the seeds of each.
+
+    A study is a complete configuration with two bindings more:
+
+        study.grid.axes = {'nets.ResidualMLP.depth': (4, 16), 'block': {'plain': {...}, 'residual': {...}}}
+        study.grid.seeds = (0, 1, 2)
+
+    An axis is a binding and its values, or a name and, by label, the bindings that change together. The first axis
+    varies slowest.
+
+    Raises:
+        UserError: a file that cannot be read, no grid, or one that makes no sense.
+    """
+    whole = reading.read(files, settings)
+    axes, seeds = (whole.value(f"{GRID}.{name}") for name in _ARGUMENTS)
+    if axes is None or seeds is None:
+        raise UserError(f"{files[0]} is no study: it must bind {GRID}.axes and {GRID}.seeds (see configs/study).")
+    for key, binding in whole.bindings.items():
+        if key.selector == GRID and key.argument not in _ARGUMENTS:
+            raise UserError(f"{binding.where}: `{GRID}` has no parameter `{key.argument}`; it has axes and seeds.")
+    _check_seeds(seeds)
+    choices = [_axis(name, values) for name, values in _items(axes)]
+    cells = []
+    for chosen in itertools.product(*choices):
+        values = {axis: label for axis, label, _ in chosen}
+        changes = [f"{name} = {value!r}" for _, _, bindings in chosen for name, value in bindings.items()]
+        configuration = _without_grid(reading.read(files, [*settings, *changes]))
+        configuration.check()
+        cells.append(Cell("_".join(_word(axis, label) for axis, label in values.items()), values, configuration))
+    names = [cell.name for cell in cells]
+    if len(set(names)) < len(names):
+        raise UserError(f"`{GRID}.axes` makes {max(names, key=names.count)} twice; every cell needs a name of its own.")
+    return cells, tuple(seeds)
+
+
+def runs(cells: Sequence[Cell], seeds: Sequence[int], out: Path) -> list[Run]:
+    """Every cell with every seed, in `out`: all cells of the first seed first, so that a part of a study compares."""
+    return [Run(cell, seed, run_directory.of_seed(out / cell.name, seed)) for seed in seeds for cell in cells]
+
+
+def _check_seeds(seeds: Any) -> None:
+    numbers = isinstance(seeds, tuple | list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not numbers or len(set(seeds)) < len(seeds):
+        raise UserError(f"`{GRID}.seeds` must be different integers >= 0, such as (0, 1, 2); got {seeds!r}.")
+
+
+def _items(axes: Any) -> list[tuple[str, Any]]:
+    if not isinstance(axes, dict) or not axes or not all(isinstance(name, str) for name in axes):
+        raise UserError(f"`{GRID}.axes` must be a dict from names to what they vary over; got {axes!r}.")
+    for name in axes:
+        if name in (SEED, SEEDS):
+            raise UserError(f"`{GRID}.axes` must not hold {name}: seeds are given by `{GRID}.seeds`.")
+    return list(axes.items())
+
+
+def _axis(name: str, values: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    """Of every value of an axis: the axis' short name, the value's label, and the bindings it makes."""
+    if isinstance(values, dict) and values and all(isinstance(change, dict) for change in values.values()):
+        return [(name, str(label), change) for label, change in values.items()]
+    if not isinstance(values, tuple | list) or not values or "." not in name:
+        raise UserError(
+            f"`{GRID}.axes` has {name!r}: {values!r}; an axis is a binding with a tuple of values, as "
+            "'nets.ResidualMLP.depth': (4, 16), or a name with bindings by label, as 'block': {'plain': {...}}."
+        )
+    scope, _, full = name.rpartition("/")
+    short = "_".join(filter(None, (*scope.split("/"), full.rpartition(".")[2])))
+    return [(short, str(value), {name: value}) for value in values]
+
+
+def _word(axis: str, label: str) -> str:
+    """What a value is called in a directory's name: numbers need their axis."""
+    text = f"{axis}{label}" if label[:1].isdigit() else label
+    return "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in text)
+
+
+def _without_grid(configuration: Configuration) -> Configuration:
+    imports = {module: where for module, where in configuration.imports.items() if module != MODULE}
+    bindings = {key: binding for key, binding in configuration.bindings.items() if not _of_grid(key)}
+    return Configuration(imports, configuration.macros, bindings)
+
+
+def _of_grid(key: Key) -> bool:
+    return key.selector == GRID

@@ -1,0 +1,97 @@
+"""How the runs of a study stand: one live table on a terminal, plain lines elsewhere."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table as RichTable
+from study_slots import FINISHED, RUNNING, Job
+
+SCORE = "eval/time_at_goal_fraction"
+_PLAIN_SECONDS = 60.0  # between two plain summaries
+_READ_SECONDS = 5.0  # between two looks at the metrics of runs
+
+
+class Table:
+    """A line for every run: its state, how far it is, its speed and its last evaluation."""
+
+    def __init__(self, jobs: Sequence[Job], console: Console | None = None):
+        self._jobs = jobs
+        self._console = console or Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        self._read_at = self._plain_at = 0.0
+        self._states: dict[str, str] = {}
+
+    def __enter__(self) -> "Table":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._read_at = 0.0
+        self.show()
+        if self._live:
+            self._live.stop()
+
+    def show(self) -> None:
+        """Shows what has changed."""
+        now = time.monotonic()
+        states = {job.run.name: job.state for job in self._jobs}
+        changed = [job for job in self._jobs if self._states.get(job.run.name) != job.state]
+        if not changed and now - self._read_at < _READ_SECONDS:
+            return
+        self._read_at = now
+        if self._live:
+            self._live.update(self._table(), refresh=True)
+        else:
+            self._lines(changed, now)
+        self._states = states
+
+    def _table(self) -> RichTable:
+        table = RichTable(box=None)
+        for name in ("run", "state", "done", "steps/s", "at goal"):
+            table.add_column(name, justify="left" if name in ("run", "state") else "right")
+        for job in self._jobs:
+            table.add_row(job.run.name, job.state, *numbers(job))
+        finished = sum(job.state == FINISHED for job in self._jobs)
+        table.caption = f"{finished} of {len(self._jobs)} runs finished"
+        return table
+
+    def _lines(self, changed: Sequence[Job], now: float) -> None:
+        shown = changed
+        if now - self._plain_at > _PLAIN_SECONDS:
+            shown = [job for job in self._jobs if job in changed or job.state == RUNNING]
+            self._plain_at = now
+        for job in shown:
+            done, speed, score = numbers(job)
+            self._console.print(f"{job.state:<9} {job.run.name:<30} {done:>5} {speed:>9} {score:>7}", soft_wrap=True)
+
+
+def numbers(job: Job) -> tuple[str, str, str]:
+    """How far a run is, its env steps per second, and the share of the time at the goal in its last evaluation."""
+    lines = _metrics(job)
+    if not lines:
+        return "", "", ""
+    steps = lines[-1].get("env_steps", 0)
+    total = job.run.cell.configuration.value("crl.train.env_steps")
+    scores = [line[SCORE] for line in lines if SCORE in line]
+    speed = lines[-1].get("speed/env_steps_per_second", 0.0)
+    return f"{min(1.0, steps / total):.0%}", f"{speed:,.0f}", f"{scores[-1]:.2f}" if scores else ""
+
+
+def _metrics(job: Job) -> list[dict[str, Any]]:
+    """The whole lines of a run's metrics; the last may be half written."""
+    file = job.run.directory / "metrics.jsonl"
+    if not file.is_file():
+        return []
+    found = []
+    for line in file.read_text().splitlines(keepends=True):
+        if line.endswith("\n"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+    return found
