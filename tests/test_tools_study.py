@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 import exits
+import numpy as np
 import pytest
 import study
 import study_grid
 import study_slots
 from exits import UserError
-from study_table import Table
+from study_table import SCORE, Table
 from tool_runs import TINY, as_a_user, compiled, settings, start
 
 ROOT = Path(__file__).parent.parent
@@ -216,6 +217,16 @@ def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, tmp_pa
     for depth in (4, 8):
         one, other = (metrics(tmp_path / out / f"depth{depth}" / "seed0") for out in ("whole", "broken"))
         assert one == other and one[-1]["env_steps"] >= 4_800
+    one, other = (json.loads((tmp_path / out / "study.json").read_text())["cells"] for out in ("whole", "broken"))
+    assert [cell["name"] for cell in one] == ["depth4", "depth8"]
+    for mine, theirs in zip(one, other, strict=True):
+        scores = [line[SCORE] for line in metrics(tmp_path / "whole" / mine["name"] / "seed0") if SCORE in line]
+        assert len(scores) == 3 and mine["final"] == {
+            "mean": pytest.approx(np.mean(scores)),
+            "ci_low": None,
+            "ci_high": None,
+        }
+        assert mine["final"] == theirs["final"] and mine["runs"][0]["curve"] == theirs["runs"][0]["curve"]
     again = go("whole")
     said, err = again.communicate()
     assert again.returncode == 0 and not err and said.count("finished") == 2

@@ -57,7 +57,9 @@ def main(argv: Sequence[str]) -> int:
             text = cell.configuration.text(f"Cell {cell.name} of a study, written by tools/study.py.")
             (out / "cells").mkdir(exist_ok=True)
             run_directory.write(_configuration(out, cell), text)
-        return _train(jobs)
+        status = _train(jobs)
+        _results(jobs, out, [*argv])
+        return status
 
 
 def _job(run: study_grid.Run, out: Path) -> study_slots.Job:
@@ -103,6 +105,16 @@ def _train(jobs: Sequence[study_slots.Job]) -> int:
     for job in failed:
         print(f"error: {job.run.name} failed: {job.last_words} ({job.log})", file=sys.stderr)
     return exits.FAILURE if failed else exits.SUCCESS
+
+
+def _results(jobs: Sequence[study_slots.Job], out: Path, argv: list[str]) -> None:
+    import provenance
+    import study_results
+
+    origin = {"command": provenance.command(argv), "git_commit": provenance.git_commit(), "time": provenance.now()}
+    found = study_results.collect([job.run for job in jobs], origin)
+    if found["cells"]:
+        print(f"\n{study_results.table(found)}\n\n{study_results.write(found, out)}")
 
 
 class _Stopped(Exception):

@@ -11,6 +11,13 @@ from evaluation._evaluate import EpisodeRecord as EpisodeRecord
 from evaluation._evaluate import Evaluator as Evaluator
 
 if TYPE_CHECKING:
+    from evaluation._aggregate import area as area
+    from evaluation._aggregate import improvement as improvement
+    from evaluation._aggregate import profile as profile
+    from evaluation._aggregate import reached as reached
+    from evaluation._aggregate import stratified as stratified
+    from evaluation._aggregate import student as student
+    from evaluation._aggregate import welch as welch
     from evaluation._baselines import baselines as baselines
     from evaluation._curve import curve as curve
     from evaluation._report import report as report
@@ -28,15 +35,22 @@ _LATER = {
     "Estimate": "evaluation._stats",
     "Session": "evaluation._session",
     "Viewer": "evaluation._viewer",
+    "area": "evaluation._aggregate",
     "baselines": "evaluation._baselines",
     "bootstrap": "evaluation._stats",
     "curve": "evaluation._curve",
     "difference": "evaluation._stats",
     "evaluate": "evaluation._summary",
     "film": "evaluation._video",
+    "improvement": "evaluation._aggregate",
     "iqm": "evaluation._stats",
+    "profile": "evaluation._aggregate",
     "proportion": "evaluation._stats",
+    "reached": "evaluation._aggregate",
     "report": "evaluation._report",
+    "stratified": "evaluation._aggregate",
+    "student": "evaluation._aggregate",
+    "welch": "evaluation._aggregate",
 }
 
 __all__ = [
@@ -45,15 +59,22 @@ __all__ = [
     "Evaluator",
     "Session",
     "Viewer",
+    "area",
     "baselines",
     "bootstrap",
     "curve",
     "difference",
     "evaluate",
     "film",
+    "improvement",
     "iqm",
+    "profile",
     "proportion",
+    "reached",
     "report",
+    "stratified",
+    "student",
+    "welch",
 ]
 
 
