@@ -200,11 +200,11 @@ def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, tmp_pa
     def go(out: str):
         return start("study.py", *arguments, "--out", str(tmp_path / out), JAX_COMPILATION_CACHE_DIR=cache)
 
-    lines = tmp_path / "broken" / "depth8" / "seed0" / "metrics.jsonl"
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        before = lines.read_text() if lines.exists() else ""
-        process = go("broken")  # after SIGKILL its runs go on alone; the next study leaves them to end
-        while process.poll() is None and (lines.read_text() if lines.exists() else "") == before:
+    run = tmp_path / "broken" / "depth8" / "seed0"
+    # After SIGKILL its runs go on alone; the next study leaves them to end.
+    for number, file in ((signal.SIGTERM, "config.gin"), (signal.SIGKILL, "metrics.jsonl")):
+        process = go("broken")
+        while process.poll() is None and not (run / file).exists():
             time.sleep(0.01)
         process.send_signal(number)
         out, err = process.communicate()

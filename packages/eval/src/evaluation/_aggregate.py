@@ -87,7 +87,7 @@ def improvement(
 
     def wins(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         signs = np.sign(one[..., :, None] - other[..., None, :])
-        return (0.5 + 0.5 * signs).mean(axis=(-3, -2, -1))
+        return np.asarray((0.5 + 0.5 * signs).mean(axis=(-3, -2, -1)))
 
     ours_drawn, theirs_drawn = _resampled(ours, seed), _resampled(theirs, seed + 1)
     return _estimate(float(wins(ours, theirs)), wins(ours_drawn, theirs_drawn))
