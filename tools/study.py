@@ -111,10 +111,14 @@ def _results(jobs: Sequence[study_slots.Job], out: Path, argv: list[str]) -> Non
     import provenance
     import study_results
 
+    import evaluation
+
     origin = {"command": provenance.command(argv), "git_commit": provenance.git_commit(), "time": provenance.now()}
     found = study_results.collect([job.run for job in jobs], origin)
     if found["cells"]:
-        print(f"\n{study_results.table(found)}\n\n{study_results.write(found, out)}")
+        study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)
+        evaluation.study_figure(found, out / "figure.png", out.name)
+        print(f"\n{study_results.table(found)}\n\nDone: {evaluation.study_page(out)}")
 
 
 class _Stopped(Exception):

@@ -85,6 +85,12 @@ def runs(cells: Sequence[Cell], seeds: Sequence[int], out: Path) -> list[Run]:
     return [Run(cell, seed, run_directory.of_seed(out / cell.name, seed)) for seed in seeds for cell in cells]
 
 
+def about(file: str) -> str:
+    """What the head of a gin file says first: its comment up to an empty one."""
+    lines = itertools.takewhile(lambda line: line.startswith("# "), Path(file).read_text().splitlines())
+    return " ".join(line.removeprefix("# ") for line in lines)
+
+
 def _check_seeds(seeds: Any) -> None:
     numbers = isinstance(seeds, tuple | list) and seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not numbers or len(set(seeds)) < len(seeds):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from evaluation._stats import difference as difference
     from evaluation._stats import iqm as iqm
     from evaluation._stats import proportion as proportion
+    from evaluation._study_figure import study_figure as study_figure
+    from evaluation._study_page import study_page as study_page
     from evaluation._summary import evaluate as evaluate
     from evaluation._video import film as film
     from evaluation._viewer import Viewer as Viewer
@@ -50,6 +52,8 @@ _LATER = {
     "report": "evaluation._report",
     "stratified": "evaluation._aggregate",
     "student": "evaluation._aggregate",
+    "study_figure": "evaluation._study_figure",
+    "study_page": "evaluation._study_page",
     "welch": "evaluation._aggregate",
 }
 
@@ -74,6 +78,8 @@ __all__ = [
     "report",
     "stratified",
     "student",
+    "study_figure",
+    "study_page",
     "welch",
 ]
 

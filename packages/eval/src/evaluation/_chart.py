@@ -5,6 +5,7 @@ from html import escape
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.ticker import MaxNLocator
 
 from evaluation._metrics import Series
@@ -13,24 +14,26 @@ MOST_POINTS = 400  # of a line; a page shows no more
 
 
 class Line(NamedTuple):
-    """A series, what to call it, and the CSS variable of its colour."""
+    """A series, what to call it, its colour in CSS, and where there is one the interval around it."""
 
     series: Series
     label: str
     colour: str
+    low: Float[np.ndarray, " point"] | None = None
+    high: Float[np.ndarray, " point"] | None = None
 
 
-def chart(title: str, lines: list[Line], percent: bool = False) -> str:
+def chart(title: str, lines: list[Line], percent: bool = False, top: float = 1.0) -> str:
     """A figure as HTML: title, legend where there are several lines, axes over environment steps.
 
-    The values are in it as JSON, for the read-out under the pointer. `percent` fixes the range to 0 to 100 %.
-    The first line is the main one.
+    The values are in it as JSON, for the read-out under the pointer. `percent` fixes the range to 0 to `top`, in
+    percent. The first line is the main one; lines with intervals are all alike.
     """
-    lines = [line._replace(series=_thinned(line.series)) for line in lines]
+    lines = [line if line.low is not None else line._replace(series=_thinned(line.series)) for line in lines]
     steps = np.concatenate([line.series.steps for line in lines])
     values = np.concatenate([line.series.values for line in lines])
     left, right = float(steps.min()), max(float(steps.max()), float(steps.min()) + 1.0)
-    low, high = (0.0, 1.0) if percent else _padded(float(values.min()), float(values.max()))
+    low, high = (0.0, top) if percent else _padded(float(values.min()), float(values.max()))
     y_ticks = [t for t in MaxNLocator(4 if percent else 3).tick_values(low, high) if low <= t <= high]
     x_ticks = [t for t in MaxNLocator(4).tick_values(left, right) if left <= t <= right]
     paths = []
@@ -38,17 +41,24 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
         x = 1000 * (line.series.steps - left) / (right - left)
         y = 1000 * (1 - (line.series.values - low) / (high - low))
         points = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
-        style = f'style="stroke:var({line.colour})"'
-        if order == 0 and percent:
+        style = f'style="stroke:{line.colour}"'
+        if line.low is not None and line.high is not None:
+            ends = [1000 * (1 - (np.clip(end, low, high) - low) / (high - low)) for end in (line.low, line.high)]
+            there = np.concatenate([x, x[::-1]]), np.concatenate([ends[0], ends[1][::-1]])
+            area = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(*there, strict=True)) + "Z"
+            paths.append(f'<path class="area" style="fill:{line.colour}" d="{area}"/>')
+        elif order == 0 and percent:
             area = f"M{x[0]:.1f} 1000L{points}L{x[-1]:.1f} 1000Z"
-            paths.append(f'<path class="area" style="fill:var({line.colour})" d="{area}"/>')
+            paths.append(f'<path class="area" style="fill:{line.colour}" d="{area}"/>')
         # A line of length 0 with round ends is a dot that the stretching leaves round.
         end = f"M{x[-1]:.1f} {y[-1]:.1f}h0"
-        paths.append(f'<path class="{"main" if order == 0 else "other"}" {style} d="M{points}"/>')
+        paths.append(
+            f'<path class="{"main" if order == 0 or line.low is not None else "other"}" {style} d="M{points}"/>'
+        )
         paths.append(f'<path class="dot" {style} d="{end}"/>')
-    heights = _places(y_ticks, low, high, True)
+    heights = places(y_ticks, low, high, True)
     rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights)
-    legend = "".join(f'<li style="--c:var({line.colour})">{escape(line.label)}</li>' for line in lines)
+    legend = "".join(f'<li style="--c:{line.colour}">{escape(line.label)}</li>' for line in lines)
     content = {
         "percent": percent,
         "range": [left, right],
@@ -61,10 +71,10 @@ def chart(title: str, lines: list[Line], percent: bool = False) -> str:
         f'<figure class="chart{" percent" if percent else ""}"><figcaption>'
         + f"<h3>{escape(title)}<small>{'by environment steps' if percent else ''}</small></h3>"
         + (f'<ul class="legend">{legend}</ul>' if len(lines) > 1 else "")
-        + f'</figcaption><div class="plot"><div class="y">{_labels(y_ticks, low, high, True, percent)}</div>'
+        + f'</figcaption><div class="plot"><div class="y">{labels(y_ticks, low, high, True, percent)}</div>'
         + f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label="{escape(title)}">'
         + f'<g class="rules">{rules}</g>{"".join(paths)}</svg><div class="cursor" hidden></div>'
-        + f'<output hidden></output><div class="x">{_labels(x_ticks, left, right, False, False)}</div></div>'
+        + f'<output hidden></output><div class="x">{labels(x_ticks, left, right, False, False)}</div></div>'
         + f'<script type="application/json">{data}</script></figure>'
     )
 
@@ -77,15 +87,17 @@ def quantity(value: float | int) -> str:
     return f"{value:.3g}"
 
 
-def _labels(ticks: list[float], low: float, high: float, upwards: bool, percent: bool) -> str:
+def labels(ticks: list[float], low: float, high: float, upwards: bool, percent: bool) -> str:
+    """The numbers beside an axis, as HTML."""
     side = "top" if upwards else "left"
     return "".join(
         f'<span style="{side}:{place / 10:.2f}%">{f"{tick:.0%}" if percent else quantity(tick)}</span>'
-        for tick, place in zip(ticks, _places(ticks, low, high, upwards), strict=True)
+        for tick, place in zip(ticks, places(ticks, low, high, upwards), strict=True)
     )
 
 
-def _places(ticks: list[float], low: float, high: float, upwards: bool) -> list[float]:
+def places(ticks: list[float], low: float, high: float, upwards: bool) -> list[float]:
+    """Where values are in a plot of 1,000 by 1,000."""
     shares = [(tick - low) / (high - low) for tick in ticks]
     return [1000 * (1 - share if upwards else share) for share in shares]
 

@@ -26,7 +26,7 @@ LEARNING = (
     ("train/entropy", "entropy"),
 )
 _INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": _INK,
     "axes.edgecolor": _LINE,
@@ -59,7 +59,7 @@ def curve(metrics: Path | str, png: Path | str, title: str = "") -> None:
     series = by_metric(read_lines(Path(metrics)))
     small = [(series[name], label) for name, label in LEARNING if name in series]
     rows = -(-len(small) // 3)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         # A figure of its own, not pyplot's: nothing global is left behind, and no display is asked for.
         figure = Figure(figsize=(10, 4.4 + 1.75 * rows), dpi=160, layout="constrained", facecolor="white")
         grid = figure.add_gridspec(1 + rows, 6, height_ratios=[2.6, *[1.0] * rows])

@@ -15,9 +15,9 @@ from evaluation._metrics import Series, by_metric, is_number, read_lines
 from evaluation._tables import amount, count, facts, gin, goals_table, metrics_table
 
 _REACHING = (
-    ("eval/time_at_goal_fraction", "time at goal", "--goal"),
-    ("eval/success_any", "reached it at all", "--amber"),
-    ("eval/success_end", "there at the end", "--blue"),
+    ("eval/time_at_goal_fraction", "time at goal", "var(--goal)"),
+    ("eval/success_any", "reached it at all", "var(--amber)"),
+    ("eval/success_end", "there at the end", "var(--blue)"),
 )
 
 
@@ -49,7 +49,10 @@ def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
     series = by_metric(lines)
     numbers = _numbers(evaluation, series)
     name = str(meta.get("name") or run_dir.name)
-    page = Template((files("evaluation") / "template.html").read_text()).substitute(
+    package = files("evaluation")
+    page = Template((package / "run.html").read_text()).substitute(
+        style=(package / "page.css").read_text(),
+        script=(package / "page.js").read_text(),
         name=escape(name),
         task=escape(_task(meta, evaluation)),
         headline=_headline(numbers, bool(evaluation)),
@@ -187,7 +190,7 @@ def _map_section(evaluation: dict[str, Any]) -> str:
 
 
 def _learning(series: dict[str, Series]) -> str:
-    charts = [chart(label, [Line(series[name], label, "--blue")]) for name, label in LEARNING if name in series]
+    charts = [chart(label, [Line(series[name], label, "var(--blue)")]) for name, label in LEARNING if name in series]
     if not charts:
         return ""
     heading = "<h2>How it learned <small>by environment steps</small></h2>"

@@ -1,0 +1,143 @@
+"""The pictures of a study's page: curves with intervals, final scores of every run, and a grid of two axes."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from evaluation._chart import Line, chart, labels, places
+from evaluation._metrics import Series
+
+MOST_CURVES = 8  # in one chart; of more cells the best and the first are shown
+
+Cell = dict[str, Any]
+
+
+def colour(order: int, of: int) -> str:
+    """A cell's colour in CSS, from light for the first to deep for the last."""
+    return f"color-mix(in oklab, var(--deep) {100 * order / max(of - 1, 1):.0f}%, var(--shallow))"
+
+
+def label(cell: Cell, axes: list[str]) -> str:
+    """Such as `depth 16`, or `residual` where a value says what it is."""
+    words = [
+        value if not value[:1].isdigit() else f"{axis.replace('_', ' ')} {value}"
+        for axis, value in ((axis, cell["values"][axis]) for axis in axes)
+    ]
+    return ", ".join(words)
+
+
+def top(cells: list[Cell]) -> float:
+    """Where the axis of scores ends: a round number above all of them."""
+    highest = max(max(run["final"] for run in cell["runs"]) for cell in cells)
+    highest = max([highest, *(end for cell in cells for end in _highs(cell))])
+    return float(np.clip(np.ceil(highest * 1.05 * 20) / 20, 0.05, 1.0))
+
+
+def curves(cells: list[Cell]) -> str:
+    """Mean learning curve of every cell with its interval over seeds."""
+    shown = list(enumerate(cells))
+    if len(cells) > MOST_CURVES:
+        best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
+        shown = [(i, cells[i]) for i in sorted({0, best})]
+    lines = []
+    for order, cell in reversed(shown):
+        mean = cell["curve"]
+        steps, middle = (np.array(mean[name], float) for name in ("env_steps", "mean"))
+        low, high = (_ends(mean[name], middle) for name in ("ci_low", "ci_high"))
+        lines.append(Line(Series(steps, middle), cell["label"], colour(order, len(cells)), low, high))
+    return chart("Time at the goal", lines, percent=True, top=top(cells))
+
+
+def finals(cells: list[Cell], critical: str | None) -> str:
+    """Final score of every run as a dot, mean and interval of every cell, and where the score jumps."""
+    high = top(cells)
+    ticks = [t for t in MaxNLocator(4).tick_values(0, high) if 0 <= t <= high]
+    heights = places(ticks, 0.0, high, True)
+    parts = [f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights]
+    names = []
+    for order, cell in enumerate(cells):
+        x, style = 1000 * (order + 0.5) / len(cells), f'style="stroke:{colour(order, len(cells))}"'
+        if cell["name"] == critical:
+            left = x - 500 / len(cells)
+            parts.append(f'<path class="jump" d="M{left:.1f} 0V1000"/>')
+            names.append(f'<b style="left:{left / 10:.1f}%">critical {escape(_axis(cell))}</b>')
+        ends = [places([cell["final"][end]], 0.0, high, True)[0] for end in ("ci_low", "ci_high") if _known(cell, end)]
+        if ends:
+            parts.append(f'<path class="spread" {style} d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}"/>')
+        for i, run in enumerate(cell["runs"]):  # beside the mean, else it would hide them
+            aside = x + (60 + 18 * i) / len(cells)
+            y = places([run["final"]], 0.0, high, True)[0]
+            parts.append(f'<path class="run" {style} d="M{aside:.1f} {y:.1f}h0"/>')
+        mean = places([cell["final"]["mean"]], 0.0, high, True)[0]
+        parts.append(f'<path class="mean" {style} d="M{x:.1f} {mean:.1f}h0"><title>{_told(cell)}</title></path>')
+        names.append(f'<span style="left:{x / 10:.1f}%">{escape(cell["label"])}</span>')
+    title = "Final score of every run"
+    return (
+        f'<figure class="chart percent finals"><figcaption><h3>{title}</h3></figcaption><div class="plot">'
+        f'<div class="y">{labels(ticks, 0.0, high, True, True)}</div><svg viewBox="0 0 1000 1000" '
+        f'preserveAspectRatio="none" role="img" aria-label="{title}"><g class="rules">{parts[0]}'
+        + "".join(parts[1 : len(ticks)])
+        + f'</g>{"".join(parts[len(ticks) :])}</svg><div class="x">{"".join(names)}</div></div></figure>'
+    )
+
+
+def grid(cells: list[Cell], axes: list[str]) -> str:
+    """Final scores of a study of two axes: the first downwards, the second across; the darker, the better."""
+    rows, columns = (list(dict.fromkeys(cell["values"][axis] for cell in cells)) for axis in axes)
+    by_place = {tuple(cell["values"][axis] for axis in axes): cell for cell in cells}
+    best = max(cell["final"]["mean"] for cell in cells) or 1.0
+    words = [axis.replace("_", " ") for axis in axes]
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row)}</th>'
+        + "".join(_square(by_place.get((row, column)), best) for column in columns)
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<figure class="chart"><figcaption><h3>Final score<small>{escape(words[0])} downwards, {escape(words[1])}'
+        f' across</small></h3></figcaption><div class="scroll"><table class="grid"><thead><tr><th></th>{head}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div></figure>"
+    )
+
+
+def percent(estimate: dict[str, float | None]) -> str:
+    """Mean and interval in percent; without an interval where there is none."""
+    mean, low, high = (estimate[name] for name in ("mean", "ci_low", "ci_high"))
+    between = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{100 * (mean or 0):.1f}{between}"
+
+
+def _square(cell: Cell | None, best: float) -> str:
+    if cell is None:
+        return "<td>–</td>"
+    share, mean = 100 * max(0.0, cell["final"]["mean"]) / best, 100 * cell["final"]["mean"]
+    strength = "strong" if share > 50 else "weak"
+    low, high = cell["final"]["ci_low"], cell["final"]["ci_high"]
+    between = f"<small>± {50 * (high - low):.0f}</small>" if low is not None else ""
+    hint = f"{len(cell['runs'])} runs: {_told(cell)}"
+    return f'<td class="{strength}" style="--share:{share:.0f}%" title="{hint}">{mean:.0f}%{between}</td>'
+
+
+def _told(cell: Cell) -> str:
+    return f"{escape(cell['label'])}: {percent(cell['final'])} % of the time at the goal"
+
+
+def _axis(cell: Cell) -> str:
+    return next(iter(cell["values"])).replace("_", " ")
+
+
+def _known(cell: Cell, end: str) -> bool:
+    return cell["final"][end] is not None
+
+
+def _highs(cell: Cell) -> list[float]:
+    """What the pictures must have room for; an interval may reach beyond what a share can be."""
+    ends = [cell["final"]["ci_high"], *cell["curve"]["mean"]]
+    return [min(1.0, end) for end in ends if end is not None]
+
+
+def _ends(values: list[float | None], middle: np.ndarray) -> np.ndarray:
+    return np.array([there if end is None else end for end, there in zip(values, middle, strict=True)])

@@ -1,0 +1,76 @@
+"""The main figure of a study as one picture: learning curves, and the final score of every run."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, PercentFormatter
+
+from evaluation._curve import STYLE
+from evaluation._study_charts import MOST_CURVES, Cell, label, top
+
+_COLOURS = LinearSegmentedColormap.from_list("deeper", ["#e0a458", "#5f7f7a", "#0b5d7a"])
+
+
+def study_figure(found: dict[str, Any], png: Path | str, title: str = "") -> None:
+    """Draws a study.
+
+    Args:
+        found: what `study.json` holds, with one cell at least.
+        png: the picture, 1600 pixels wide; it appears only when it is complete.
+        title: stands above it.
+    """
+    cells, png = found["cells"], Path(png)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, 4.2), dpi=160, layout="constrained", facecolor="white")
+        left, right = figure.subplots(1, 2)
+        _curves(left, cells, found["axes"])
+        _finals(right, cells, found)
+        left.set_title(title or "Time at the goal", loc="left", fontsize=14)
+        for axes in (left, right):
+            axes.set_ylim(0, top(cells))
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        partial = png.with_name(f".{png.stem}.partial.png")
+        figure.savefig(partial)
+        partial.replace(png)
+
+
+def _curves(axes: Axes, cells: list[Cell], names: list[str]) -> None:
+    best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
+    shown = range(len(cells)) if len(cells) <= MOST_CURVES else sorted({0, best})
+    for order in shown:
+        curve, colour = cells[order]["curve"], _colour(order, cells)
+        axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=2.2, label=label(cells[order], names))
+        if None not in curve["ci_low"]:
+            low, high = (np.array(curve[end], float) for end in ("ci_low", "ci_high"))
+            axes.fill_between(curve["env_steps"], low, high, color=colour, alpha=0.12, lw=0)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_xlabel("environment steps")
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
+
+
+def _finals(axes: Axes, cells: list[Cell], found: dict[str, Any]) -> None:
+    for order, cell in enumerate(cells):
+        colour, final = _colour(order, cells), cell["final"]
+        runs = [run["final"] for run in cell["runs"]]
+        axes.plot(order + 0.12 + 0.05 * np.arange(len(runs)), runs, "o", color=colour, ms=4, alpha=0.45, mew=0)
+        if final["ci_low"] is not None:
+            axes.plot([order, order], [final["ci_low"], final["ci_high"]], color=colour, lw=2.2)
+        axes.plot(order, final["mean"], "o", color=colour, ms=9)
+        if cell["name"] == found["critical"]:
+            axes.axvline(order - 0.5, color="#0b8f79", lw=1.3, ls=(0, (4, 4)))
+            height = axes.get_xaxis_transform()
+            axes.text(order - 0.45, 0.97, f"critical {found['axes'][0]}", color="#0b8f79", va="top", transform=height)
+    axes.set_xticks(
+        range(len(cells)), [label(cell, found["axes"]) for cell in cells], fontsize=8 if len(cells) > 5 else 10
+    )
+    axes.set_xlim(-0.6, len(cells) - 0.4)
+    axes.set_title("final score of every run", loc="left", fontsize=10)
+
+
+def _colour(order: int, cells: list[Cell]) -> tuple[float, ...]:
+    return _COLOURS(order / max(len(cells) - 1, 1))

@@ -1,0 +1,47 @@
+"""A study in numbers: a row for every cell."""
+
+from html import escape
+
+from evaluation._chart import quantity
+from evaluation._study_charts import Cell, percent
+
+
+def study_table(cells: list[Cell], threshold: float) -> str:
+    """Scores, comparisons with the first cell, costs; `threshold` is the score of the column of steps."""
+    head = (
+        "",
+        "Runs",
+        "Final, %",
+        "IQM, %",
+        "Beyond the first, %",
+        "Better than the first",
+        "Mean of the curve, %",
+        f"Steps to {100 * threshold:.0f}%",
+        "Minutes",
+        "Parameters",
+    )
+    rows = "".join(_row(cell) for cell in cells)
+    return (
+        '<div class="scroll"><table><thead><tr>'
+        + "".join(f"<th>{name}</th>" for name in head)
+        + f"</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(cell: Cell) -> str:
+    reached = sorted(run["reached"]["env_steps"] for run in cell["runs"] if run["reached"]["env_steps"] is not None)
+    middle = (len(cell["runs"]) - 1) // 2  # of all runs, those that never got there last
+    steps = quantity(reached[middle]) if len(reached) > middle else "–"
+    better = cell.get("better_than_first")
+    values = (
+        str(len(cell["runs"])),
+        percent(cell["final"]),
+        f"{100 * cell['iqm']:.1f}",
+        percent(cell["beyond_first"]) if better else "–",
+        f"{100 * better['mean']:.0f}%" if better else "–",
+        percent(cell["area"]),
+        f"{steps} <small>{len(reached)} of {len(cell['runs'])}</small>",
+        f"{cell['seconds'] / 60:.1f}",
+        f"{(cell['parameters'] or {}).get('all', 0):,}",
+    )
+    return f'<tr><th scope="row">{escape(cell["label"])}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'
