@@ -7,6 +7,9 @@ from pathlib import Path
 import evaluate
 import exits
 import pytest
+import study_results
+import study_tested
+from study_grid import Cell, Run
 from tool_runs import as_a_user, compiled, content, finished_run, start
 
 
@@ -82,6 +85,8 @@ def test_other_policies_have_files_of_their_own(run, capsys):
         ),
         (("--run_dir", "{run}", "--step", "last"), "--step"),
         (("--run_dir", "{run}", "--episodes", "0"), "episodes"),
+        (("--study", "{run}", "--film"), "--film does not go with --study"),
+        (("--study", "{run}", "--policy", "uniform"), "--study tests the deterministic policy, not --policy uniform"),
     ],
 )
 def test_wrong_flags(capsys, run, arguments, message):
@@ -89,6 +94,38 @@ def test_wrong_flags(capsys, run, arguments, message):
     sentence = mistake(capsys, *(word.format(run=run) for word in arguments))
     assert message.format(run=run) in sentence
     assert content(run) == before
+
+
+def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
+    runs = [Run(Cell(name, {"depth": name[-1]}, None), 0, tmp_path / name / "seed0") for name in ("depth4", "depth8")]
+    for one in runs:
+        shutil.copytree(run, one.directory)
+    study_results.write(study_results.collect(runs, {}), tmp_path)
+    assert evaluate.main(["evaluate.py", "--study", str(tmp_path), "--episodes", "6"]) == exits.SUCCESS
+    shown, _ = capsys.readouterr()
+    assert "6 episodes a run" in shown and (tmp_path / "report.html").is_file()
+    alone = ("--run_dir", str(run), "--episodes", "6", "--out", str(tmp_path / "alone"))
+    assert evaluate.main(["evaluate.py", *alone]) == exits.SUCCESS
+    alone, *others = (
+        json.loads((folder / "evaluation.json").read_text())
+        for folder in (tmp_path / "alone", *(one.directory for one in runs))
+    )
+    tested = json.loads((tmp_path / "tested.json").read_text())
+    for cell, other in zip(tested["cells"], others, strict=True):
+        assert cell["episodes"] == 6 and cell["beyond_first"]["mean"] == 0
+        for name in study_tested.METRICS:
+            assert other[name] == alone[name]
+            assert cell["runs"][name] == [cell[name]["mean"]] == [alone[name]["mean"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "holds no study.json: tools/study.py writes it"), ('{"cells": [3]}', "is damaged"), ("{", "is damaged")],
+)
+def test_what_is_no_study(capsys, tmp_path, content, message):
+    if content:
+        (tmp_path / "study.json").write_text(content)
+    assert message in mistake(capsys, "--study", tmp_path)
 
 
 def test_a_run_without_an_agent(capsys, run):

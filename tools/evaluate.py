@@ -1,8 +1,9 @@
-"""Tests an agent that a run saved: a table, evaluation.json, and with --film a film and a report.
+"""Tests an agent that a run saved: a table, evaluation.json, and with --film a film and a report; or all of a study.
 
 python tools/evaluate.py --run_dir runs/quickstart/seed0
 python tools/evaluate.py --run_dir runs/quickstart/seed0 --step 100000 --episodes 512 --film --out results/x
 python tools/evaluate.py --run_dir runs/quickstart/seed0 --policy uniform
+python tools/evaluate.py --study runs/depth_laptop --episodes 512
 """
 
 import sys
@@ -19,6 +20,7 @@ from exits import UserError
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run.", flag_values=FLAGS)
+flags.DEFINE_string("study", None, "In place of --run_dir: all finished runs of a study.", flag_values=FLAGS)
 flags.DEFINE_integer("step", None, "Env steps of the snapshot; by default the newest.", flag_values=FLAGS)
 flags.DEFINE_integer("episodes", None, "How many; by default as in training, 128.", flag_values=FLAGS)
 flags.DEFINE_string("out", None, "Where the results go; by default the run directory.", flag_values=FLAGS)
@@ -44,8 +46,10 @@ def main(argv: Sequence[str]) -> int:
     """Runs the tool; returns its exit status."""
     FLAGS.unparse_flags()
     exits.parse_flags(argv, FLAGS, __doc__ or "")
+    if FLAGS.study is not None:
+        return _study([*argv])
     if FLAGS.run_dir is None:
-        raise UserError("--run_dir is missing: which run?")
+        raise UserError("--run_dir is missing: which run? Or --study: which study?")
     if FLAGS.film and FLAGS.policy != "deterministic":
         raise UserError(f"--film shows the deterministic policy, not --policy {FLAGS.policy}.")
     directory = run_directory.given(FLAGS.run_dir)
@@ -73,6 +77,26 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
         test.film(out)
         print(out / results.FILM)
         print(evaluation.report(directory, out))
+    return exits.SUCCESS
+
+
+def _study(argv: list[str]) -> int:
+    for name in ("run_dir", "step", "out", "film"):
+        if FLAGS[name].value:
+            raise UserError(f"--{name} does not go with --study, which tests the newest agents where they are.")
+    if FLAGS.policy != "deterministic":
+        raise UserError(f"--study tests the deterministic policy, not --policy {FLAGS.policy}.")
+    study = run_directory.given(FLAGS.study)
+    devices.prepare(FLAGS.device)
+    import provenance
+    import study_tested
+
+    import evaluation
+
+    found = study_tested.read(study)
+    origin = {"command": provenance.command(argv), "devices": devices.check(FLAGS.device)}
+    print(study_tested.test(study, found, FLAGS.episodes, origin, FLAGS.trust_config))
+    print(f"\n{study / study_tested.FILE}\n{evaluation.study_page(study)}")
     return exits.SUCCESS
 
 

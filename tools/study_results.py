@@ -62,8 +62,8 @@ def table(found: dict[str, Any]) -> str:
         against = ""
         if "beyond_first" in cell:
             times = f"{cell['over_first']:.2f} times, " if cell["over_first"] is not None else ""
-            against = f"{times}{_shown(cell['beyond_first'], '+.3f')}"
-        lines.append(f"{cell['name']:<30} {len(cell['runs']):>2}  {_shown(cell['final'], '.3f'):<22} {against}")
+            against = f"{times}{shown(cell['beyond_first'], '+.3f')}"
+        lines.append(f"{cell['name']:<30} {len(cell['runs']):>2}  {shown(cell['final'], '.3f'):<22} {against}")
     return "\n".join(lines)
 
 
@@ -76,12 +76,12 @@ def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any] | None:
     return {
         "name": name,
         "values": mine[0].cell.values,
-        "final": _estimate(evaluation.student(finals)),
+        "final": estimate(evaluation.student(finals)),
         "iqm": float(evaluation.iqm(finals)),
-        "area": _estimate(evaluation.student([one["area"] for one in found])),
+        "area": estimate(evaluation.student([one["area"] for one in found])),
         "profile": {
             "scores": _PROFILE.tolist(),
-            "above": [_estimate(share) for share in evaluation.profile(finals[None], _PROFILE)],
+            "above": [estimate(share) for share in evaluation.profile(finals[None], _PROFILE)],
         },
         "curve": _mean_curve(found),
         "seconds": float(np.mean([one["seconds"] for one in found])),
@@ -108,7 +108,7 @@ def _run(run: Run) -> dict[str, Any]:
 def _mean_curve(runs: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
     """Of the runs' curves, which share their steps; as far as the shortest."""
     length = min(len(run["curve"]["env_steps"]) for run in runs)
-    at = [_estimate(evaluation.student([run["curve"][SCORE][i] for run in runs])) for i in range(length)]
+    at = [estimate(evaluation.student([run["curve"][SCORE][i] for run in runs])) for i in range(length)]
     steps = {"env_steps": runs[0]["curve"]["env_steps"][:length]}
     return steps | {name: [one[name] for one in at] for name in ("mean", "ci_low", "ci_high")}
 
@@ -117,10 +117,10 @@ def _compare(cells: Sequence[dict[str, Any]]) -> None:
     """Adds to each cell how it differs from the first, and from the one before."""
     finals = [[run["final"] for run in cell["runs"]] for cell in cells]
     for cell, ours, before in zip(cells[1:], finals[1:], finals, strict=False):
-        cell["beyond_first"] = _estimate(evaluation.welch(ours, finals[0]))
+        cell["beyond_first"] = estimate(evaluation.welch(ours, finals[0]))
         cell["over_first"] = cell["final"]["mean"] / cells[0]["final"]["mean"] if cells[0]["final"]["mean"] else None
-        cell["better_than_first"] = _estimate(evaluation.improvement(np.array([ours]), np.array([finals[0]])))
-        cell["beyond_before"] = _estimate(evaluation.welch(ours, before))
+        cell["better_than_first"] = estimate(evaluation.improvement(np.array([ours]), np.array([finals[0]])))
+        cell["beyond_before"] = estimate(evaluation.welch(ours, before))
 
 
 def _critical(cells: Sequence[dict[str, Any]]) -> str | None:
@@ -128,12 +128,13 @@ def _critical(cells: Sequence[dict[str, Any]]) -> str | None:
     return max(risen, key=lambda cell: cell["beyond_before"]["mean"])["name"] if risen else None
 
 
-def _estimate(estimate: evaluation.Estimate) -> dict[str, float | None]:
+def estimate(found: evaluation.Estimate) -> dict[str, float | None]:
     """As JSON has it, which knows no NaN."""
-    ends = (None if np.isnan(end) else float(end) for end in (estimate.low, estimate.high))
-    return dict(zip(("mean", "ci_low", "ci_high"), (float(estimate.value), *ends), strict=True))
+    ends = (None if np.isnan(end) else float(end) for end in (found.low, found.high))
+    return dict(zip(("mean", "ci_low", "ci_high"), (float(found.value), *ends), strict=True))
 
 
-def _shown(value: dict[str, float | None], form: str) -> str:
+def shown(value: dict[str, float | None], form: str) -> str:
+    """Mean and interval, each number as `form` says."""
     low, high = ("?" if end is None else format(end, form) for end in (value["ci_low"], value["ci_high"]))
     return f"{value['mean']:{form}} [{low}, {high}]"

@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation._maps import maze_map
 from evaluation._study_charts import Cell, curves, finals, grid, label, percent
-from evaluation._study_table import study_table
+from evaluation._study_table import study_table, tested_table
 from evaluation._tables import facts
 
 _FILM, _MAP = "film.mp4", "value_map.png"
@@ -23,7 +23,7 @@ def study_page(study: Path | str) -> Path:
     Everything that comes from a file is escaped. What a study lacks is left out.
 
     Args:
-        study: holds `study.json` and, for films, maps and pictures, the run directories `<cell>/seed<n>`.
+        study: holds `study.json`, and where it has them `tested.json` and the run directories `<cell>/seed<n>`.
 
     Returns:
         The path of the page; it appears only when it is complete.
@@ -49,6 +49,7 @@ def study_page(study: Path | str) -> Path:
         headline=_headline(cells[0], best),
         stage=_stage(cells, found),
         films=_side_by_side("How they act", pair, study, _film),
+        tested=_tested(study, cells),
         maps=_side_by_side("Where they succeed", pair, study, _goals),
         values=_side_by_side("What their critics hold to be near", pair, study, _values),
         table=study_table(cells, found["threshold"]),
@@ -96,6 +97,13 @@ def _side_by_side(title: str, pair: list[Cell], study: Path, draw: Callable[[Pat
     )
     small = f"<small>seed {pair[0]['runs'][0]['seed']} of each, not picked</small>"
     return f'<section><h2>{title} {small}</h2><div class="two">{shown}</div></section>' if shown else ""
+
+
+def _tested(study: Path, cells: list[Cell]) -> str:
+    if not (study / "tested.json").is_file():
+        return ""
+    names = {cell["name"]: cell["label"] for cell in cells}
+    return f"<section><h2>Tested</h2>{tested_table(json.loads((study / 'tested.json').read_text()), names)}</section>"
 
 
 def _run(study: Path, cell: Cell) -> Path:

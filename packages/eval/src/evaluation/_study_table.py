@@ -1,9 +1,11 @@
 """A study in numbers: a row for every cell."""
 
 from html import escape
+from typing import Any
 
 from evaluation._chart import quantity
 from evaluation._study_charts import Cell, percent
+from evaluation._tables import METRICS, amount, between, count
 
 
 def study_table(cells: list[Cell], threshold: float) -> str:
@@ -45,3 +47,23 @@ def _row(cell: Cell) -> str:
         f"{(cell['parameters'] or {}).get('all', 0):,}",
     )
     return f'<tr><th scope="row">{escape(cell["label"])}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'
+
+
+def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
+    """What `tested.json` says: the last agents on more episodes. `names` are the labels of cells by their names."""
+    metrics = [name for name in METRICS if name in tested["cells"][0]]
+    head = "".join(f"<th>{METRICS[name][0]}</th>" for name in metrics)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(names.get(cell["name"], cell["name"]))}</th>'
+        + "".join(
+            f"<td>{amount(name, cell[name]['mean'])}<br><small>{between(name, cell[name])}</small></td>"
+            for name in metrics
+        )
+        + "</tr>"
+        for cell in tested["cells"]
+    )
+    what = f"The last agent of every run on {count(tested['cells'][0]['episodes'])} episodes; 95% intervals over seeds."
+    return (
+        f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<p class="note">{what}</p>'
+    )

@@ -48,7 +48,7 @@ def metrics_table(numbers: dict[str, dict[str, Any]]) -> str:
 
 def _metric(name: str, entry: dict[str, Any]) -> str:
     label, meaning = METRICS.get(name, (name.removeprefix("eval/").replace("_", " "), ""))
-    between, bar = _between(name, entry), ""
+    interval, bar = between(name, entry), ""
     low, high, mean = (entry.get(key) for key in ("ci_low", "ci_high", "mean"))
     spread = ""
     if low is not None and high is not None and is_number(low) and is_number(high):
@@ -57,11 +57,12 @@ def _metric(name: str, entry: dict[str, Any]) -> str:
         bar = f'<div class="bar"><b style="width:{100 * mean:.2f}%"></b>{spread}</div>'
     return (
         f'<tr title="{escape(meaning)}"><th scope="row">{escape(label)}</th>'
-        f'<td>{amount(name, mean)}</td><td>{between}</td><td class="wide">{bar}</td></tr>'
+        f'<td>{amount(name, mean)}</td><td>{interval}</td><td class="wide">{bar}</td></tr>'
     )
 
 
-def _between(name: str, entry: dict[str, Any]) -> str:
+def between(name: str, entry: dict[str, Any]) -> str:
+    """The interval of a metric."""
     low, high = entry.get("ci_low"), entry.get("ci_high")
     if not is_number(low) or not is_number(high):
         return "–"
@@ -80,7 +81,7 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
     rows = []
     for goal in goals:
         entries = [(name, goal.get(name, {})) for name in columns]
-        cells = "".join(f"<td>{amount(n, e.get('mean'))}<br><small>{_between(n, e)}</small></td>" for n, e in entries)
+        cells = "".join(f"<td>{amount(n, e.get('mean'))}<br><small>{between(n, e)}</small></td>" for n, e in entries)
         place = ", ".join(f"{float(x):g}" for x in goal["goal"])
         rows.append(f'<tr><th scope="row">{place}</th><td>{count(goal.get("n"))}</td>{cells}</tr>')
     return (
