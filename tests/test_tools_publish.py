@@ -56,6 +56,27 @@ def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not (tmp_path / "out").exists()
 
 
+def test_a_study_is_published_with_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    study, out = tmp_path / "study", tmp_path / "out"
+    study.mkdir()
+    arguments = ["publish.py", "--study", str(study), "--out", str(out)]
+    names = ["figure.png", "report.html", "study.json"]
+    for name in names:
+        assert exits.guard(publish.main, arguments) == exits.MISTAKE
+        assert "is no study with a finished run: it lacks" in capsys.readouterr().err and not out.exists()
+        (study / name).write_text(name)
+    assert publish.main(arguments) == exits.SUCCESS
+    assert sorted(path.name for path in out.iterdir()) == names and (out / names[0]).read_text() == names[0]
+    (study / "tested.json").write_text("{}")
+    assert publish.main(arguments) == exits.SUCCESS and (out / "tested.json").is_file()
+
+
+def test_one_thing_is_published_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for given in (("--run_dir", "a", "--study", "b", "--out", "c"), ("--run_dir", "a"), ("--out", "c")):
+        assert exits.guard(publish.main, ["publish.py", *given]) == exits.MISTAKE
+        assert "--run_dir or --study, and --out must be given" in capsys.readouterr().err
+
+
 RUNS = sorted(path.parent for path in (ROOT / "results").glob("*/evaluation.json"))
 
 

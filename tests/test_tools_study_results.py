@@ -101,9 +101,10 @@ def test_the_page_shows_the_point_and_loads_nothing(study, tmp_path):
     assert parsed.tags.count("video") == 2 and parsed.tags.count("img") == 2
     assert "<strong>4.0<i>×</i></strong>" in text and "with depth 32" in text and "difference is above 0" in text
     assert "depth 32 60.0 [47.6, 72.4] %, depth 4 15.0 [2.6, 27.4] %" in text
+    assert "Share of runs above a score" in text
     assert "critical depth" in text and text.count('class="run"') == 12 and text.count('class="mean"') == 4
     assert "&lt;some&gt;.gin" in text and "<th>Steps to 30%</th>" in text
-    assert "<td>5k <small>3 of 3</small></td>" in text and "<td>– <small>0 of 3</small></td>" in text
+    assert "<td>6k, 0.2 min <small>3 of 3</small></td>" in text and "<td>– <small>0 of 3</small></td>" in text
 
 
 def test_two_axes_make_a_grid(tmp_path):

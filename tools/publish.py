@@ -2,6 +2,7 @@
 
 python tools/evaluate.py --run_dir runs/ant_u_maze/seed0 --policy uniform
 python tools/publish.py --run_dir runs/ant_u_maze/seed0 --out results/ant_u_maze
+python tools/publish.py --study runs/depth_laptop --out results/depth_laptop
 
 The first of them is what the curve is compared with; without it, only the rise of the curve is told.
 """
@@ -19,11 +20,13 @@ from absl import flags
 from exits import UserError
 
 _COPIED = ("evaluation.json", "curve.png", "config.gin")
+_STUDY = ("study.json", "figure.png", "report.html")
 _UNIFORM = "evaluation_uniform.json"
 _ENDS = 5  # evaluations at each end of the curve that are compared
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("run_dir", None, "The run; it must be finished.", flag_values=FLAGS)
+flags.DEFINE_string("study", None, "In place of --run_dir: a study.", flag_values=FLAGS)
 flags.DEFINE_string("out", None, "Where the results go, such as results/ant_u_maze.", flag_values=FLAGS)
 flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)
 
@@ -32,16 +35,34 @@ def main(argv: Sequence[str]) -> int:
     """Runs the tool; returns its exit status."""
     FLAGS.unparse_flags()
     exits.parse_flags(argv, FLAGS, __doc__ or "")
-    if FLAGS.run_dir is None or FLAGS.out is None:
-        raise UserError("--run_dir and --out must be given: which run, and where its results go?")
-    run_dir, out = run_directory.given(FLAGS.run_dir), run_directory.given(FLAGS.out)
-    missing = [name for name in (*_COPIED, "metrics.jsonl", "meta.json") if not (run_dir / name).is_file()]
+    given = [name for name in ("run_dir", "study") if FLAGS[name].value is not None]
+    if len(given) != 1 or FLAGS.out is None:
+        raise UserError("--run_dir or --study, and --out must be given: which results, and where do they go?")
+    source, out = run_directory.given(FLAGS[given[0]].value), run_directory.given(FLAGS.out)
+    if FLAGS.study is not None:
+        _require(source, "study with a finished run", _STUDY)
+        _copy(source, out, _STUDY, "tested.json")
+        print(out)
+        return exits.SUCCESS
+    return _run(source, out)
+
+
+def _require(source: Path, what: str, names: Sequence[str]) -> None:
+    missing = [name for name in names if not (source / name).is_file()]
     if missing:
-        raise UserError(f"--run_dir {run_dir} is no finished run: it lacks {', '.join(missing)}.")
-    summary = _summary(run_dir)
+        raise UserError(f"{source} is no {what}: it lacks {', '.join(missing)}.")
+
+
+def _copy(source: Path, out: Path, names: Sequence[str], optional: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in (*_COPIED, *([_UNIFORM] if (run_dir / _UNIFORM).is_file() else [])):
-        shutil.copyfile(run_dir / name, out / name)
+    for name in (*names, *([optional] if (source / optional).is_file() else [])):
+        shutil.copyfile(source / name, out / name)
+
+
+def _run(run_dir: Path, out: Path) -> int:
+    _require(run_dir, "finished run", (*_COPIED, "metrics.jsonl", "meta.json"))
+    summary = _summary(run_dir)
+    _copy(run_dir, out, _COPIED, _UNIFORM)
     run_directory.write_json(out / "summary.json", summary)
     shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
     print(json.dumps(shown, indent=2), out, sep="\n")

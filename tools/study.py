@@ -113,7 +113,12 @@ def _results(jobs: Sequence[study_slots.Job], out: Path, argv: list[str]) -> Non
 
     import evaluation
 
-    origin = {"command": provenance.command(argv), "git_commit": provenance.git_commit(), "time": provenance.now()}
+    origin = {
+        "command": provenance.command(argv),
+        "git_commit": provenance.git_commit(),
+        "versions": provenance.versions(),
+        "time": provenance.now(),
+    }
     found = study_results.collect([job.run for job in jobs], origin)
     if found["cells"]:
         study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)

@@ -11,6 +11,7 @@ from typing import Any
 
 from evaluation._maps import maze_map
 from evaluation._study_charts import Cell, curves, finals, grid, label, percent
+from evaluation._study_profile import profiles
 from evaluation._study_table import study_table, tested_table
 from evaluation._tables import facts
 
@@ -52,6 +53,7 @@ def study_page(study: Path | str) -> Path:
         tested=_tested(study, cells),
         maps=_side_by_side("Where they succeed", pair, study, _goals),
         values=_side_by_side("What their critics hold to be near", pair, study, _values),
+        profiles=profiles(cells) if min(len(cell["runs"]) for cell in cells) > 1 else "",
         table=study_table(cells, found["threshold"]),
         origin=_origin(found),
     )

@@ -31,9 +31,11 @@ def study_table(cells: list[Cell], threshold: float) -> str:
 
 
 def _row(cell: Cell) -> str:
-    reached = sorted(run["reached"]["env_steps"] for run in cell["runs"] if run["reached"]["env_steps"] is not None)
+    reached = [run["reached"] for run in cell["runs"] if run["reached"]["env_steps"] is not None]
+    reached.sort(key=lambda at: at["env_steps"])
     middle = (len(cell["runs"]) - 1) // 2  # of all runs, those that never got there last
-    steps = quantity(reached[middle]) if len(reached) > middle else "–"
+    at = reached[middle] if len(reached) > middle else None
+    steps = f"{quantity(at['env_steps'])}, {at['seconds'] / 60:.1f} min" if at else "–"
     better = cell.get("better_than_first")
     values = (
         str(len(cell["runs"])),

@@ -1,7 +1,7 @@
 // Still films for those who want no motion; values of a chart under the pointer.
 if (matchMedia("(prefers-reduced-motion: reduce)").matches)
   document.querySelectorAll("video").forEach(video => { video.autoplay = false; video.pause(); });
-document.querySelectorAll(".chart").forEach(chart => {
+document.querySelectorAll(".chart:has(script)").forEach(chart => {
   const data = JSON.parse(chart.querySelector("script").textContent);
   const plot = chart.querySelector(".plot"), cursor = chart.querySelector(".cursor"), out = chart.querySelector("output");
   const [low, high] = data.range;
