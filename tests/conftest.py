@@ -1,11 +1,19 @@
 """The strict settings every test runs under."""
 
+import atexit
 import os
+import tempfile
 
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
 # Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# What one test has compiled no other compiles again, in whichever process it runs. Workers inherit the variable.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    cache = tempfile.TemporaryDirectory(prefix="compiled")
+    atexit.register(cache.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import jax
 import pytest

@@ -1,4 +1,4 @@
-"""A run that is killed and continued ends with the same bits as one that never stopped."""
+"""A run that is stopped, killed and continued ends with the same bits as one that never stopped."""
 
 import json
 import random
@@ -75,41 +75,38 @@ def metrics(run_dir: Path) -> list[dict]:
     return [{k: v for k, v in line.items() if not k.startswith(WALL_CLOCK)} for line in lines]
 
 
-def started_training(run_dir: Path) -> bool:
-    file = run_dir / "metrics.jsonl"
-    return file.exists() and file.read_text().count("\n") >= 2
-
-
 def saving(run_dir: Path) -> bool:
     """Whether a state is being written at this moment, or was when the run was killed."""
     return any((run_dir / "checkpoints" / "resume").glob("*.orbax-checkpoint-tmp*"))
 
 
-def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
-    """Kills a run `kills` times at moments drawn from `seed`, continues it each time, and compares the end.
+def stop_kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
+    """Stops a run, kills it `kills` times at moments drawn from `seed`, goes on each time, and compares the end.
 
-    The first kill falls into the training and the last into a save; the others fall anywhere, start-up included. None
-    comes later than at a share of the whole, so that no run is over before its kill.
+    The run is stopped by SIGTERM, and goes on with another end than it was first asked for. The first kill falls into
+    the training and the last into a save; the others fall anywhere, start-up included. None comes later than at a
+    share of the whole, so that no run is over before its kill.
     """
     print(f"kill seed {seed}")
     rng = random.Random(seed)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    steps = SETTINGS["crl.train.env_steps"] * max(1, kills // 2)
-    total = {"crl__train__env_steps": steps}
     began = time.monotonic()
-    process = start(whole, **total)
-    while not started_training(whole):
+    process = start(broken, crl__train__checkpoint_minutes=100, crl__train__env_steps=100_000_000)
+    while len(crl_lines(broken)) < 2:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
     ready = time.monotonic() - began
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    stopped(process, broken)
+    from_here = far(broken)
+    steps = SETTINGS["crl.train.env_steps"] * max(1, kills // 2)
+    total = {"crl__train__env_steps": (from_here // 1_000 + 1) * 1_000 + steps}
     for i in range(kills):
+        lines = len(crl_lines(broken))
         process = start(broken, **total)
-        while i == 0 and not started_training(broken) and process.poll() is None:
+        while i == 0 and len(crl_lines(broken)) == lines and process.poll() is None:
             time.sleep(0.01)
         moment = time.monotonic() + rng.uniform(0, ready)
-        latest = steps * (i + 1) / (kills + 2)
+        latest = from_here + steps * (i + 1) / (kills + 2)
         while time.monotonic() < moment and far(broken) < latest and process.poll() is None:
             time.sleep(0.01)
         while i == kills - 1 and not saving(broken) and process.poll() is None:
@@ -119,10 +116,25 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
         print(f"kill {i}: {len(crl_lines(broken))} lines, {'in a save' if saving(broken) else 'not in a save'}")
         assert process.returncode == -signal.SIGKILL, f"the run was over before kill {i}: {output}"
     finish(broken, **total)
+    finish(whole, **total)
     assert final_bits(broken) == final_bits(whole)
     assert metrics(broken) == metrics(whole)
     # Every start found the learner compiled: one that had not would have added its program to the cache.
     assert len(list(cache(whole).glob("jit_learn-*-cache"))) == 1
+
+
+def stopped(process: subprocess.Popen, run_dir: Path) -> None:
+    """Stops a run by SIGTERM, which saves all that was logged."""
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    output, _ = process.communicate(timeout=60)
+    print(f"SIGTERM to exit: {time.monotonic() - began:.2f} s")
+    assert process.returncode == 128 + signal.SIGTERM, output
+    assert "Traceback" not in output
+    assert final_bits(run_dir)
+    (state,) = (run_dir / "checkpoints" / "resume").iterdir()
+    last = metrics(run_dir)[-1]
+    assert int(state.name) >= last["env_steps"] + last["updates"]
 
 
 def crl_lines(run_dir: Path) -> list[str]:
@@ -136,37 +148,11 @@ def far(run_dir: Path) -> int:
     return json.loads(lines[-1])["env_steps"] if lines and lines[-1].endswith("}") else 0
 
 
-def test_killed_and_continued(tmp_path: Path):
-    kill_and_resume(tmp_path, kills=2, seed=1)
+def test_stopped_killed_and_continued(tmp_path: Path):
+    stop_kill_and_resume(tmp_path, kills=2, seed=1)
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-def test_killed_ten_times_and_continued(tmp_path: Path):
-    kill_and_resume(tmp_path, kills=10, seed=random.randrange(10**6))
-
-
-def test_sigterm_saves_and_the_run_goes_on_and_further(tmp_path: Path):
-    run_dir, whole = tmp_path / "run", tmp_path / "whole"
-    process = start(run_dir, crl__train__checkpoint_minutes=100, crl__train__env_steps=100_000_000)
-    while not started_training(run_dir):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    output, _ = process.communicate(timeout=60)
-    print(f"SIGTERM to exit: {time.monotonic() - began:.2f} s")
-    assert process.returncode == 128 + signal.SIGTERM, output
-    assert "Traceback" not in output
-    saved = final_bits(run_dir)
-    assert saved
-    # Nothing that was logged is behind the saved state.
-    (state,) = (run_dir / "checkpoints" / "resume").iterdir()
-    last = metrics(run_dir)[-1]
-    assert int(state.name) >= last["env_steps"] + last["updates"]
-    # Continued with another end, it equals a run that was asked for that end at once.
-    total = max(8_000, (last["env_steps"] // 1000 + 3) * 1000)
-    finish(run_dir, crl__train__env_steps=total)
-    finish(whole, crl__train__env_steps=total)
-    assert final_bits(run_dir) == final_bits(whole)
-    assert metrics(run_dir) == metrics(whole)
+def test_stopped_killed_ten_times_and_continued(tmp_path: Path):
+    stop_kill_and_resume(tmp_path, kills=10, seed=random.randrange(10**6))

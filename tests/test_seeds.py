@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -18,7 +17,7 @@ SEEDS = (3, 5)
 
 
 def trainer() -> crl.Trainer:
-    network = partial(nets.ResidualMLP, width=16, depth=4)
+    network = nets.Dense  # the loop does not care, and compiles in half the time
     algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
     sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
     return crl.Trainer(envs.PointMaze(), algorithm, **sizes)

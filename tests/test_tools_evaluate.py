@@ -10,7 +10,7 @@ import pytest
 import study_results
 import study_tested
 from study_grid import Cell, Run
-from tool_runs import as_a_user, compiled, content, finished_run, start
+from tool_runs import as_a_user, content, finished_run, start
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +40,12 @@ def stored_arrays(run: Path, step: str) -> list[Path]:
     return [path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("d/*") if path.is_file()]
 
 
-def test_gives_the_numbers_of_training_and_a_film(run, tmp_path, tmp_path_factory):
+def test_gives_the_numbers_of_training_and_a_film(run, tmp_path):
     out = tmp_path / "out"
     before = content(run)
     process = start(
         "evaluate.py",
         *("--run_dir", str(run), "--step", "240", "--film", "--out", str(out)),
-        JAX_COMPILATION_CACHE_DIR=compiled(tmp_path_factory.getbasetemp()),
     )
     shown, err = process.communicate()
     assert process.returncode == 0, shown + err

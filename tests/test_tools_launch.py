@@ -12,7 +12,7 @@ from pathlib import Path
 import exits
 import launch
 import pytest
-from tool_runs import QUICKSTART, ROOT, TINY, as_a_user, compiled, content, finished_run, settings, start
+from tool_runs import QUICKSTART, ROOT, TINY, as_a_user, content, finished_run, settings, start
 
 
 @pytest.fixture(autouse=True)
@@ -294,7 +294,7 @@ def test_somebody_elses_configuration_is_not_run(finished, capsys, tmp_path):
     assert content(tmp_path) == before
 
 
-def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path, tmp_path_factory):
+def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path):
     directory = tmp_path / "tiny"
     shutil.copytree(finished, directory)
     longer = ("train.env_steps = 20_000_000", "train.eval_every = 10_000_000", "Evaluator.episodes = 2")
@@ -304,7 +304,6 @@ def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path, tmp_path_
         *settings(*TINY, *longer),
         "--run_dir",
         str(directory),
-        JAX_COMPILATION_CACHE_DIR=compiled(tmp_path_factory.getbasetemp()),
     )
     metrics, before = directory / "metrics.jsonl", (finished / "metrics.jsonl").read_text()
     while run.poll() is None and len(metrics.read_text()) < len(before) + 200:

@@ -6,7 +6,7 @@ from pathlib import Path
 import exits
 import launch
 import pytest
-from tool_runs import QUICKSTART, TINY, as_a_user, compiled, content, settings, start
+from tool_runs import QUICKSTART, TINY, as_a_user, content, settings, start
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +20,10 @@ def run(*arguments: str) -> int:
     return exits.guard(launch.main, ["launch.py", *QUICKSTART, *arguments])
 
 
-def test_a_directory_for_every_seed(tmp_path: Path, tmp_path_factory, capsys: pytest.CaptureFixture[str]):
+def test_a_directory_for_every_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     base = tmp_path / "seeds"
     both = (*settings(*TINY, "train.seeds = (1, 4)"), "--run_dir", str(base))
-    cache = compiled(tmp_path_factory.getbasetemp())
-    process = start("launch.py", *QUICKSTART, *both, JAX_COMPILATION_CACHE_DIR=cache)
+    process = start("launch.py", *QUICKSTART, *both)
     out, err = process.communicate()
     assert process.returncode == 0, out + err
     assert sorted(path.name for path in base.iterdir()) == ["seed1", "seed4"]

@@ -15,7 +15,7 @@ import study_grid
 import study_slots
 from exits import UserError
 from study_table import SCORE, Table
-from tool_runs import TINY, as_a_user, compiled, settings, start
+from tool_runs import TINY, as_a_user, settings, start
 
 ROOT = Path(__file__).parent.parent
 GRID = """
@@ -191,15 +191,14 @@ def metrics(directory: Path) -> list[dict]:
     return [{k: v for k, v in x.items() if not k.startswith(("seconds", "speed/", "memory/"))} for x in lines]
 
 
-def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, tmp_path_factory):
+def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path):
     file = written(tmp_path, "{'nets.ResidualMLP.depth': (8,)}")
     arguments = ("--gin", file, *settings(*TINY, *LONGER), "--slots", "2")
-    cache = compiled(tmp_path_factory.getbasetemp())
     for out in ("whole", "broken"):
         (tmp_path / out).mkdir()
 
     def go(out: str):
-        return start("study.py", *arguments, "--out", str(tmp_path / out), JAX_COMPILATION_CACHE_DIR=cache)
+        return start("study.py", *arguments, "--out", str(tmp_path / out))
 
     run = tmp_path / "broken" / "depth8" / "seed0"
     # After SIGKILL its runs go on alone; the next study leaves them to end.

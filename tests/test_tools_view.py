@@ -9,7 +9,7 @@ from pathlib import Path
 import exits
 import pytest
 import view
-from tool_runs import ROOT, as_a_user, compiled, content, finished_run, start
+from tool_runs import ROOT, as_a_user, content, finished_run, start
 from viewer_client import Client, status_of
 
 import evaluation
@@ -40,10 +40,9 @@ def address(process: subprocess.Popen) -> str:
     raise AssertionError(process.communicate()[1])
 
 
-def shows(tmp_path_factory: pytest.TempPathFactory, *arguments: str) -> str:
+def shows(*arguments: str) -> str:
     """Starts the tool, looks at its page until time goes on there, ends it by Ctrl-C; returns who acts."""
-    cache = compiled(tmp_path_factory.getbasetemp())
-    process = start("view.py", *arguments, "--port", "0", JAX_COMPILATION_CACHE_DIR=cache)
+    process = start("view.py", *arguments, "--port", "0")
     try:
         page = address(process)
         assert status_of(page) == 200
@@ -59,13 +58,13 @@ def shows(tmp_path_factory: pytest.TempPathFactory, *arguments: str) -> str:
         process.kill()
 
 
-def test_a_task(tmp_path_factory):
-    assert shows(tmp_path_factory, "--gin", PART, "--seed", "3") == "random"
+def test_a_task():
+    assert shows("--gin", PART, "--seed", "3") == "random"
 
 
-def test_an_agent_of_a_run(tmp_path_factory, run):
+def test_an_agent_of_a_run(run):
     before = content(run)
-    assert shows(tmp_path_factory, "--run_dir", str(run), "--step", "240") == "agent after 240 steps"
+    assert shows("--run_dir", str(run), "--step", "240") == "agent after 240 steps"
     assert content(run) == before
 
 

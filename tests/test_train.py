@@ -2,7 +2,6 @@
 
 import signal
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import equinox as eqx
@@ -48,7 +47,7 @@ traces: Counter = Counter()
 
 
 def make_trainer(devices: int) -> Traced:
-    network = partial(nets.ResidualMLP, width=16, depth=4)
+    network = nets.Dense  # the loop does not care, and compiles in half the time
     algorithm = TracedRL(actor=network, critic=network, embedding=8)
     sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
     return Traced(envs.PointMaze(), algorithm, devices=devices, **sizes)

@@ -1,11 +1,12 @@
 """The tools as a user starts them, and one tiny finished run that the tests of the tools share."""
 
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import devices
@@ -70,22 +71,17 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def compiled(base: Path) -> str:
-    """A compilation cache that the runs of one session share; `base` is pytest's folder of this session."""
-    return str(base / "compiled")
-
-
 def finished_run(base: Path) -> Path:
-    """The directory of a run that is over, made by the real command once a session; do not change it."""
-    directory = base / "runs" / "tiny"
-    status, said = _run_once(base, directory)
-    assert status == 0, said
+    """The directory of a run that is over, made by the real command once a session; do not change it.
+
+    `base` is pytest's folder of this process.
+    """
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    directory = shared / "runs" / "tiny"
+    with (shared / "tiny.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of the workers, the first makes it
+        if not (directory / "report.html").exists():
+            run = start("launch.py", *QUICKSTART, *settings(*TINY), "--run_dir", str(directory))
+            out, err = run.communicate()
+            assert run.returncode == 0, out + err
     return directory
-
-
-@cache
-def _run_once(base: Path, directory: Path) -> tuple[int, str]:
-    arguments = (*QUICKSTART, *settings(*TINY), "--run_dir", str(directory))
-    run = start("launch.py", *arguments, JAX_COMPILATION_CACHE_DIR=compiled(base))
-    out, err = run.communicate()
-    return run.returncode, out + err
