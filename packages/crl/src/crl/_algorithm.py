@@ -44,6 +44,12 @@ class AbstractAlgorithm(eqx.Module):
     ) -> Float[Array, " action"]:
         """The action, in [-1, 1], of one environment: a draw, or the deterministic one where `key` is `None`."""
 
+    def explore(
+        self, agent: Agent, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
+    ) -> Float[Array, " action"]:
+        """The action, in [-1, 1], of one environment that fills the replay; `policy` unless a method acts otherwise."""
+        return self.policy(agent, obs, goal, key)
+
     @abc.abstractmethod
     def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
         """One gradient step on one batch, and scalars named `train/...`."""

@@ -207,7 +207,7 @@ class Trainer(eqx.Module):
         agent, static = eqx.partition(state.agent, eqx.is_array)
 
         def act_and_store(agent, env: EpisodeState, replay: Replay, keys: Key[Array, " env"]):
-            policy = partial(self.algorithm.policy, eqx.combine(agent, static))
+            policy = partial(self.algorithm.explore, eqx.combine(agent, static))
             env, trajectory = rollout(Episodes(self.env), env, policy, self.unroll, keys)
             unstable = jnp.sum(trajectory.unstable, axis=0, dtype=jnp.float32)
             return env, replay.add(trajectory), unstable
