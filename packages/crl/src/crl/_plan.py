@@ -145,12 +145,15 @@ def _split(tree: PyTree) -> tuple[PyTree, PyTree]:
 
 
 def _parameters(networks: PyTree) -> dict[str, int]:
-    """Numbers in each network: children of the pytree, and their children where they hold several networks."""
+    """Numbers in each network (what can be called) and in each array beside them, by name: the last of the names that
+    lead there, or all of them where several end alike."""
+    parts = jax.tree_util.tree_leaves_with_path(_split(networks)[0], is_leaf=callable)
+    paths = [[part.name for part in path if hasattr(part, "name")] for path, _ in parts]
+    ends = [path[-1] for path in paths]
+    names = [end if ends.count(end) == 1 else " ".join(path) for end, path in zip(ends, paths, strict=True)]
     counts: dict[str, int] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(_split(networks)[0]):
-        names = [part.name for part in path if hasattr(part, "name")]
-        name = names[1] if names[0] == "critic" and len(names) > 1 else names[0]
-        counts[name] = counts.get(name, 0) + math.prod(leaf.shape)
+    for name, (_, part) in zip(names, parts, strict=True):
+        counts[name] = counts.get(name, 0) + sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(part))
     return counts
 
 
