@@ -1,4 +1,4 @@
-"""Ball, block and corridor: what the ant's further tasks draw, and what counts."""
+"""Ball and block: what the ant's further tasks draw, and what counts."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import envs
-from envs.ant_corridor import corridor
 
 ROWS = 3_000
 
@@ -59,33 +58,3 @@ def test_goals_lie_beyond_the_block():
     right = (goal >= [24.0, 16.0]).all(axis=1) & (goal <= [26.0, 18.0]).all(axis=1)
     up = (goal >= [16.0, 24.0]).all(axis=1) & (goal <= [18.0, 26.0]).all(axis=1)
     assert (right ^ up).all() and 0.45 < right.mean() < 0.55
-
-
-def test_a_corridor_is_walked_from_start_to_goal():
-    way = corridor(envs.Maze("gen_u_maze", 1.0))
-    np.testing.assert_array_equal(way, [[1, 1], [1, 2], [1, 3], [2, 3], [3, 3], [3, 2], [3, 1]])
-
-
-@pytest.mark.parametrize("maze", ["u_maze", "11111/1R001/101G1/10001/11111", "1111/1RG1/1001/1111"])
-def test_what_is_no_corridor_is_refused(maze):
-    with pytest.raises(ValueError, match="is no corridor: a single way from one R to one G"):
-        envs.AntCorridor(maze, cells=(1,))
-
-
-def test_every_distance_of_a_corridor_is_equally_likely():
-    env = envs.AntCorridor("gen_u4_maze", cells=(1, 3, 5), engine="native")
-    way = corridor(env.maze)
-    qpos, goal = drawn(env)
-    start = np.abs(qpos[:, None, :2] - way).max(axis=2)
-    assert start.min(axis=1).max() == 0, "exactly at the cells' centres"
-    at, to = start.argmin(axis=1), np.abs(goal[:, None] - way).max(axis=2).argmin(axis=1)
-    ahead, counts = np.unique(to - at, return_counts=True)
-    np.testing.assert_array_equal(ahead, [1, 3, 5])
-    np.testing.assert_allclose(counts / ROWS, 1 / 3, atol=0.03)
-    assert len(np.unique(at[to - at == 5])) == len(way) - 5
-
-
-@pytest.mark.parametrize("cells", [(), (0,), (7,), (True,)])
-def test_distances_fit_the_corridor(cells):
-    with pytest.raises(ValueError, match="`cells` of AntCorridor must be numbers from 1 to 6"):
-        envs.AntCorridor(cells=cells)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 import equinox as eqx
-import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length, check_range
+from envs._corridor import check_cells, draw_way
 from envs._engine import engine as build_engine
 from envs._maze import Maze
 from envs._physics import AbstractEngine
@@ -53,11 +52,7 @@ class AntCorridor(AbstractAnt):
         - `healthy_z_range`, `gear`: see `envs.Ant`.
         """
         self.maze = Maze(maze, cell_size)
-        longest = len(corridor(self.maze)) - 1
-        listed = isinstance(cells, tuple | list) and len(cells) > 0
-        if not listed or any(isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= longest for k in cells):
-            raise ValueError(f"`cells` of AntCorridor must be numbers from 1 to {longest} in this maze, not {cells!r}.")
-        self.cells = tuple(cells)
+        self.cells = check_cells(self.maze, cells)
         model = ant_model(self.maze, gear)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
@@ -68,26 +63,5 @@ class AntCorridor(AbstractAnt):
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "15"], Float[Array, "14"], Float[Array, "2"]]:
         qpos, qvel, (which, where) = self._pose.draw(key, 2)
-        way = jnp.asarray(corridor(self.maze), qpos.dtype)
-        k = jnp.array(self.cells)[jnp.floor(which * len(self.cells)).astype(jnp.int32)]
-        at = jnp.floor(where * (len(way) - k).astype(where.dtype)).astype(jnp.int32)
-        return qpos.at[:2].set(way[at]), qvel, way[at + k]
-
-
-def corridor(maze: Maze) -> Float[np.ndarray, "cells 2"]:
-    """Centres of the cells from R to G, m, in order.
-
-    Raises ValueError where the free cells are no single way from one R to one G.
-    """
-    free = {tuple(map(int, cell)) for cell in np.argwhere(maze.cells != "1")}
-    ends = [np.argwhere(maze.cells == letter).tolist() for letter in "RG"]
-    way = [tuple(ends[0][0])]
-    while True:
-        i, j = way[-1]
-        on = [c for c in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)) if c in free and c not in way]
-        if len(on) != 1:
-            break
-        way += on
-    if len(ends[0]) != 1 or len(ends[1]) != 1 or len(way) != len(free) or list(way[-1]) != ends[1][0]:
-        raise ValueError(f"Maze {maze.text} is no corridor: a single way from one R to one G without branches.")
-    return np.array(way) * maze.cell_size
+        xy, goal = draw_way(self.maze, self.cells, which, where)
+        return qpos.at[:2].set(xy), qvel, goal

@@ -1,5 +1,7 @@
 """A ball in a maze: the cheapest task on real physics."""
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -8,6 +10,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length
 from envs._base import AbstractEnv
+from envs._corridor import check_cells, draw_way
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._mjcf import add_walls, cap_contacts, compile_model
@@ -28,11 +31,14 @@ class PointMaze(AbstractEnv):
 
     Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force,
     which leads to 2 m/s with a time constant of 0.25 s. Goal (2): x, y (m). Episodes never end early.
-    Start: a start cell's centre + U(-0.2, 0.2) m, at rest. Goal: a goal cell's centre + U(-0.25, 0.25) m.
+    Start: a start cell's centre + U(-0.2, 0.2) m, at rest. Goal: a goal cell's centre + U(-0.25, 0.25) m. With
+    `cells`, both lie on a corridor, so many cells apart, and are drawn as in `AntCorridor`.
     """
 
     engine: AbstractEngine
     maze: Maze = eqx.field(static=True)
+    cells: tuple[int, ...] | None = eqx.field(static=True)
+    """How many cells the goal may be away along the corridor; None where the maze need not be one."""
     episode_length: int = eqx.field(static=True)
     threshold: float = eqx.field(static=True)
     action_size: int = eqx.field(static=True)
@@ -47,6 +53,7 @@ class PointMaze(AbstractEnv):
         engine: str = "auto",
         episode_length: int = 300,
         threshold: float = 0.35,
+        cells: Sequence[int] | None = None,
     ):
         """**Arguments**
         - `maze`, `cell_size`, `goals`, `starts`: text or name of a layout, side of its cells in m, its letters; see
@@ -55,8 +62,15 @@ class PointMaze(AbstractEnv):
         - `engine`: see `envs.engine`.
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
+        - `cells`: how many cells the goal may be away in a `maze` that is one corridor from R to G, as in
+          `envs.AntCorridor`; with None, starts and goals are drawn each for itself.
         """
         self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
+        if cells is not None and (starts, goals) != ("R", "G"):
+            raise ValueError(
+                f"`starts` and `goals` must be 'R' and 'G' where `cells` draws both, not {starts!r} and {goals!r}."
+            )
+        self.cells = None if cells is None else check_cells(self.maze, cells)
         model = point_model(self.maze)
         self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
@@ -66,8 +80,12 @@ class PointMaze(AbstractEnv):
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
         cell, goal, *noise = jr.uniform(key, (6,))
         start_noise, goal_noise = 2 * jnp.stack(noise).reshape(2, 2) - 1
-        xy = pick(self.maze.starts, cell) + _START_NOISE * start_noise
-        return xy, jnp.zeros_like(xy), pick(self.maze.goals, goal) + _GOAL_NOISE * goal_noise
+        if self.cells is None:
+            start, end = pick(self.maze.starts, cell), pick(self.maze.goals, goal)
+        else:
+            start, end = draw_way(self.maze, self.cells, cell, goal)
+        xy = start + _START_NOISE * start_noise
+        return xy, jnp.zeros_like(xy), end + _GOAL_NOISE * goal_noise
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "4"]:
         del fields
