@@ -191,39 +191,34 @@ def metrics(directory: Path) -> list[dict]:
     return [{k: v for k, v in x.items() if not k.startswith(("seconds", "speed/", "memory/"))} for x in lines]
 
 
-def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path):
+def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, monkeypatch, capsys):
     file = written(tmp_path, "{'nets.ResidualMLP.depth': (8,)}")
     arguments = ("--gin", file, *settings(*TINY, *LONGER), "--slots", "2")
-    for out in ("whole", "broken"):
-        (tmp_path / out).mkdir()
-
-    def go(out: str):
-        return start("study.py", *arguments, "--out", str(tmp_path / out))
-
-    run = tmp_path / "broken" / "depth8" / "seed0"
+    directory = tmp_path / "broken" / "depth8" / "seed0"
     # After SIGKILL its runs go on alone; the next study leaves them to end.
     for number, file in ((signal.SIGTERM, "config.gin"), (signal.SIGKILL, "metrics.jsonl")):
-        process = go("broken")
-        while process.poll() is None and not (run / file).exists():
+        process = start("study.py", *arguments, "--out", str(tmp_path / "broken"))
+        while process.poll() is None and not (directory / file).exists():
             time.sleep(0.01)
         process.send_signal(number)
         out, err = process.communicate()
         assert process.returncode == (128 + number if number == signal.SIGTERM else -number), out + err
-    for out in ("whole", "broken"):
-        process = go(out)
-        said, err = process.communicate()
-        assert process.returncode == 0, said + err
-        assert "finished  depth8/seed0" in said and "100%" in said
-    one, other = (metrics(tmp_path / out / "depth8" / "seed0") for out in ("whole", "broken"))
-    assert one == other and one[-1]["env_steps"] >= 4_800
-    scores = [line[SCORE] for line in one if SCORE in line]
-    cells = [json.loads((tmp_path / out / "study.json").read_text())["cells"] for out in ("whole", "broken")]
-    for (cell,) in cells:
-        assert len(scores) == 3 and cell["name"] == "depth8" and cell["runs"][0]["curve"][SCORE] == scores
-        assert cell["final"] == {"mean": pytest.approx(np.mean(scores)), "ci_low": None, "ci_high": None}
-    again = go("whole")
-    said, err = again.communicate()
-    assert again.returncode == 0 and not err and said.count("finished") == 1
+    monkeypatch.delenv("XLA_FLAGS")  # for all runs as `start` has it
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    with as_a_user(monkeypatch):
+        for out in ("whole", "broken"):
+            assert run(*arguments, "--out", str(tmp_path / out)) == exits.SUCCESS
+            said, _ = capsys.readouterr()
+            assert "finished  depth8/seed0" in said and "100%" in said
+        one, other = (metrics(tmp_path / out / "depth8" / "seed0") for out in ("whole", "broken"))
+        assert one == other and one[-1]["env_steps"] >= 4_800
+        scores = [line[SCORE] for line in one if SCORE in line]
+        cells = [json.loads((tmp_path / out / "study.json").read_text())["cells"] for out in ("whole", "broken")]
+        for (cell,) in cells:
+            assert len(scores) == 3 and cell["name"] == "depth8" and cell["runs"][0]["curve"][SCORE] == scores
+            assert cell["final"] == {"mean": pytest.approx(np.mean(scores)), "ci_low": None, "ci_high": None}
+        assert run(*arguments, "--out", str(tmp_path / "whole")) == exits.SUCCESS
+        assert capsys.readouterr().out.count("finished") == 1  # and nothing is started
 
 
 def test_the_table_shows_how_far_runs_are(tmp_path: Path, capsys):
