@@ -39,8 +39,9 @@ def test_sizes(value):
         assert refusal(nets.Dense, **sizes) == said(name, "Dense")
         assert refusal(nets.ResidualMLP, **sizes) == said(name, "ResidualMLP")
     assert refusal(nets.ResidualMLP, 2, 2, width=value) == said("width", "ResidualMLP")
-    assert refusal(nets.ResidualBlock, value) == said("width", "ResidualBlock")
-    assert refusal(nets.ResidualBlock, 2, layers=value) == said("layers", "ResidualBlock")
+    for block in [nets.ResidualBlock, nets.PlainBlock]:
+        assert refusal(block, value) == said("width", block.__name__)
+        assert refusal(block, 2, layers=value) == said("layers", block.__name__)
 
 
 @pytest.mark.parametrize("value", [-4, 4097, 5000, *NO_INTEGERS])

@@ -9,6 +9,18 @@ from ._dense import Dense, in_bfloat16
 from ._layer import Layer, relu, swish
 from ._residual_mlp import ResidualMLP
 from ._stacked import Stacked
+from .plain import PlainBlock
 from .residual import ResidualBlock
 
-__all__ = ["AbstractBlock", "Dense", "Layer", "ResidualBlock", "ResidualMLP", "Stacked", "in_bfloat16", "relu", "swish"]
+__all__ = [
+    "AbstractBlock",
+    "Dense",
+    "Layer",
+    "PlainBlock",
+    "ResidualBlock",
+    "ResidualMLP",
+    "Stacked",
+    "in_bfloat16",
+    "relu",
+    "swish",
+]
