@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 from naive import sigmoid
-from tracing import random
+from tracing import abstract, random
 
 import nets
 
@@ -63,3 +63,25 @@ def test_where_plain_blocks_end_changes_nothing():
     np.testing.assert_allclose(split(x), whole(x), rtol=1e-6)
     residual = random(partial(nets.ResidualBlock, 6, layers=4), seed=0)  # draws the same numbers
     np.testing.assert_allclose(residual(x), x + whole(x), rtol=1e-6)
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+@pytest.mark.parametrize("block", [nets.ResidualBlock, nets.PlainBlock])
+@pytest.mark.parametrize("activation, plain", [(nets.swish, swish), (nets.relu, relu)])
+@pytest.mark.parametrize("norm", [True, False])
+def test_without_layer_norm_and_with_relu(block, activation, plain, norm):
+    of_block = partial(block, layers=2, activation=activation, norm=norm)
+    build = partial(nets.ResidualMLP, 3, 2, 6, 4, of_block, activation=activation, norm=norm)
+    net = check(build, plain, skip=block is nets.ResidualBlock)
+    layers = [net.stem, *net.blocks.blocks.body]
+    assert [layer.norm is not None for layer in layers] == 3 * [norm]
+
+
+def test_the_stem_and_the_blocks_have_norms_of_their_own():
+    net = abstract(partial(nets.ResidualMLP, 3, 2, 6, 4, norm=False))
+    assert net.stem.norm is None and net.blocks.blocks.body[0].norm is not None
+    net = abstract(partial(nets.ResidualMLP, 3, 2, 6, 4, partial(nets.ResidualBlock, norm=False)))
+    assert net.stem.norm is not None and net.blocks.blocks.body[0].norm is None

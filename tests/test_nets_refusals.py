@@ -85,6 +85,14 @@ def test_activation_that_is_no_function(make):
     assert message == "`activation` of Layer must be a function, as nets.swish; got 'swish'."
 
 
+@pytest.mark.parametrize(
+    "make", [partial(nets.Layer, 2, 2), partial(nets.ResidualMLP, 2, 2), partial(nets.PlainBlock, 8)]
+)
+@pytest.mark.parametrize("value", [0, 1, "False", None])
+def test_norm_that_is_no_truth_value(make, value):
+    assert refusal(make, norm=value) == f"`norm` of Layer must be True or False; got {value!r}."
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (5, 2)])
 def test_anything_but_one_example(shape):
     with pytest.raises(ValueError) as refused:

@@ -19,31 +19,45 @@ class Layer(eqx.Module):
 
     The norm divides by sqrt(variance + 1e-6), as Flax does (Equinox's default is 1e-5), then scales by 1 and
     shifts by 0 until it learns otherwise. Gradients are reverse-mode only.
+
+    Attributes:
+        norm: `None` in a layer without, `activation(Dense(x))` (the paper's figure 16).
     """
 
     dense: Dense
-    norm: eqx.nn.LayerNorm
+    norm: eqx.nn.LayerNorm | None
     activation: Activation = eqx.field(static=True)
 
-    def __init__(self, in_size: int, out_size: int, activation: Activation = swish, *, key: PRNGKeyArray):
-        """Sizes as in `Dense`; `activation` acts on each number. `ValueError` where it cannot be called."""
+    def __init__(
+        self, in_size: int, out_size: int, activation: Activation = swish, norm: bool = True, *, key: PRNGKeyArray
+    ):
+        """Sizes as in `Dense`; `activation` acts on each number; `norm`: whether there is a LayerNorm.
+
+        `ValueError` where `activation` cannot be called or `norm` is neither True nor False.
+        """
         if not callable(activation):
             raise ValueError(f"`activation` of Layer must be a function, as nets.swish; got {activation!r}.")
+        if not isinstance(norm, bool):
+            raise ValueError(f"`norm` of Layer must be True or False; got {norm!r}.")
         self.dense = Dense(in_size, out_size, key=key)
-        self.norm = eqx.nn.LayerNorm(out_size, eps=EPSILON)
+        self.norm = eqx.nn.LayerNorm(out_size, eps=EPSILON) if norm else None
         self.activation = activation
 
     def __call__(self, x: Float[Array, " in_size"]) -> Float[Array, " out_size"]:
         """Maps `x`, [in_size], to [out_size]."""
+        if self.norm is None:
+            return self.activation(self.dense(x))
         return normalise(self.activation, self.dense(x), self.norm.weight, self.norm.bias)
 
 
-def draw_layers(owner: str, width: int, layers: int, activation: Activation, key: PRNGKeyArray) -> tuple[Layer, ...]:
+def draw_layers(
+    owner: str, width: int, layers: int, activation: Activation, norm: bool, key: PRNGKeyArray
+) -> tuple[Layer, ...]:
     """The layers of a block called `owner`, each [width] to [width]; layer i is that of key i of `split(key, layers)`.
 
-    `ValueError` unless `width` and `layers` are integers >= 1; `activation` as in `Layer`.
+    `ValueError` unless `width` and `layers` are integers >= 1; `activation` and `norm` as in `Layer`.
     """
     width, layers = integer(owner, "width", width, 1), integer(owner, "layers", layers, 1)
     # Drawn side by side, which gives the same numbers and a fourth of the program to compile.
-    drawn = eqx.filter_vmap(lambda k: Layer(width, width, activation, key=k))(jr.split(key, layers))
+    drawn = eqx.filter_vmap(lambda k: Layer(width, width, activation, norm, key=k))(jr.split(key, layers))
     return tuple(jax.tree.map(lambda a, i=i: a[i], drawn) for i in range(layers))

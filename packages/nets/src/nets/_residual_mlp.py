@@ -41,6 +41,7 @@ class ResidualMLP(eqx.Module):
         block: Callable[..., AbstractBlock] = ResidualBlock,
         remat: int = 0,
         activation: Activation = swish,
+        norm: bool = True,
         *,
         key: PRNGKeyArray,
     ):
@@ -51,7 +52,7 @@ class ResidualMLP(eqx.Module):
             depth: Dense layers inside blocks, 0 to 4096, a multiple of the block's `layers`.
             block: `block(width, key=key)` builds one block.
             remat: blocks recomputed together in the backward pass, see `Stacked`; 0 keeps most memory.
-            activation: of the stem; blocks have their own.
+            activation, norm: of the stem, as in `Layer`; blocks have their own.
             key: of all weights.
 
         Raises:
@@ -65,7 +66,7 @@ class ResidualMLP(eqx.Module):
         layers = layers_of(block, width, key)
         if depth % layers:
             raise ValueError(f"`depth` of ResidualMLP must be a multiple of its block's {layers} layers; got {depth}.")
-        self.stem = Layer(in_size, width, activation, key=stem_key)
+        self.stem = Layer(in_size, width, activation, norm, key=stem_key)
         self.blocks = Stacked(partial(block, width), depth // layers, remat, key=blocks_key)
         self.head = Dense(width, out_size, key=head_key)
 

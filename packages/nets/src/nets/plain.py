@@ -20,9 +20,11 @@ class PlainBlock(AbstractBlock):
     body: tuple[Layer, ...]
     layers: int = eqx.field(static=True)
 
-    def __init__(self, width: int, layers: int = 1, activation: Activation = swish, *, key: PRNGKeyArray):
-        """`width` and `layers` are integers >= 1; else `ValueError`. `activation` as in `Layer`."""
-        self.body = draw_layers("PlainBlock", width, layers, activation, key)
+    def __init__(
+        self, width: int, layers: int = 1, activation: Activation = swish, norm: bool = True, *, key: PRNGKeyArray
+    ):
+        """`width` and `layers` are integers >= 1; else `ValueError`. `activation` and `norm` as in `Layer`."""
+        self.body = draw_layers("PlainBlock", width, layers, activation, norm, key)
         self.layers = len(self.body)
 
     def __call__(self, x: Float[Array, " width"]) -> Float[Array, " width"]:

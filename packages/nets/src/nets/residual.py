@@ -18,9 +18,11 @@ class ResidualBlock(AbstractBlock):
     body: tuple[Layer, ...]
     layers: int = eqx.field(static=True)
 
-    def __init__(self, width: int, layers: int = 4, activation: Activation = swish, *, key: PRNGKeyArray):
-        """`width` and `layers` are integers >= 1; else `ValueError`. `activation` as in `Layer`."""
-        self.body = draw_layers("ResidualBlock", width, layers, activation, key)
+    def __init__(
+        self, width: int, layers: int = 4, activation: Activation = swish, norm: bool = True, *, key: PRNGKeyArray
+    ):
+        """`width` and `layers` are integers >= 1; else `ValueError`. `activation` and `norm` as in `Layer`."""
+        self.body = draw_layers("ResidualBlock", width, layers, activation, norm, key)
         self.layers = len(self.body)
 
     def __call__(self, x: Float[Array, " width"]) -> Float[Array, " width"]:
