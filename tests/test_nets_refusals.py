@@ -42,6 +42,7 @@ def test_sizes(value):
     for block in [nets.ResidualBlock, nets.PlainBlock]:
         assert refusal(block, value) == said("width", block.__name__)
         assert refusal(block, 2, layers=value) == said("layers", block.__name__)
+    assert refusal(nets.HypersphericalBlock, value) == said("width", "HypersphericalBlock")
 
 
 @pytest.mark.parametrize("value", [-4, 4097, 5000, *NO_INTEGERS])
@@ -91,6 +92,23 @@ def test_activation_that_is_no_function(make):
 @pytest.mark.parametrize("value", [0, 1, "False", None])
 def test_norm_that_is_no_truth_value(make, value):
     assert refusal(make, norm=value) == f"`norm` of Layer must be True or False; got {value!r}."
+
+
+@pytest.mark.parametrize(
+    "name, value, accepted",
+    [
+        ("layers", 1, "an integer >= 2"),
+        ("layers", 4.0, "an integer >= 2"),
+        ("activation", "relu", "a function, as nets.swish"),
+        *[
+            ("alpha", value, "a number above 0 and at most 1")
+            for value in (0, -0.1, 1.5, float("nan"), True, "0.2", None)
+        ],
+    ],
+)
+def test_arguments_of_a_hyperspherical_block(name, value, accepted):
+    said = f"`{name}` of HypersphericalBlock must be {accepted}; got {value!r}."
+    assert refusal(nets.HypersphericalBlock, 8, **{name: value}) == said
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (5, 2)])

@@ -9,12 +9,14 @@ from ._dense import Dense, in_bfloat16
 from ._layer import Layer, relu, swish
 from ._residual_mlp import ResidualMLP
 from ._stacked import Stacked
+from .hyperspherical import HypersphericalBlock
 from .plain import PlainBlock
 from .residual import ResidualBlock
 
 __all__ = [
     "AbstractBlock",
     "Dense",
+    "HypersphericalBlock",
     "Layer",
     "PlainBlock",
     "ResidualBlock",

@@ -1,6 +1,10 @@
-"""The one check of integer arguments: config files pass wrong types silently, so constructors look."""
+"""The checks of arguments: config files pass wrong types silently, so constructors look."""
 
+from collections.abc import Callable
 from operator import index
+from typing import TypeVar
+
+Function = TypeVar("Function", bound=Callable)
 
 
 def integer(owner: str, name: str, value: object, low: int, high: int | None = None) -> int:
@@ -13,3 +17,10 @@ def integer(owner: str, name: str, value: object, low: int, high: int | None = N
         accepted = f">= {low}" if high is None else f"from {low} to {high}"
         raise ValueError(f"`{name}` of {owner} must be an integer {accepted}; got {value!r}.")
     return number
+
+
+def function(owner: str, name: str, value: Function) -> Function:
+    """`value`; `ValueError` unless it can be called."""
+    if not callable(value):
+        raise ValueError(f"`{name}` of {owner} must be a function, as nets.swish; got {value!r}.")
+    return value

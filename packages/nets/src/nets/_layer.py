@@ -5,7 +5,7 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._check import integer
+from ._check import function, integer
 from ._dense import Dense
 from ._normalise import EPSILON, Activation, normalise
 
@@ -35,13 +35,11 @@ class Layer(eqx.Module):
 
         `ValueError` where `activation` cannot be called or `norm` is neither True nor False.
         """
-        if not callable(activation):
-            raise ValueError(f"`activation` of Layer must be a function, as nets.swish; got {activation!r}.")
         if not isinstance(norm, bool):
             raise ValueError(f"`norm` of Layer must be True or False; got {norm!r}.")
         self.dense = Dense(in_size, out_size, key=key)
         self.norm = eqx.nn.LayerNorm(out_size, eps=EPSILON) if norm else None
-        self.activation = activation
+        self.activation = function("Layer", "activation", activation)
 
     def __call__(self, x: Float[Array, " in_size"]) -> Float[Array, " out_size"]:
         """Maps `x`, [in_size], to [out_size]."""
