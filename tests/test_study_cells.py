@@ -15,7 +15,6 @@ import envs
 import nets
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "configs/study"
 DEEP = {"paper": 32, "laptop": 16}
 STITCHING = {"paper": (4, 16, 64), "laptop": (4, 16)}
 
@@ -86,15 +85,3 @@ def test_stitching_trains_on_short_ways_and_tests_on_the_farthest_goals(size: st
         assert (train.maze.walls == test.maze.walls).all()
         assert (test.maze.starts / test.maze.cell_size).tolist() == [[1, 1]]
         assert (test.maze.goals / test.maze.cell_size).tolist() == [[3, 1], [3, 2], [3, 3]]
-
-
-@pytest.mark.parametrize("size", DEEP)
-@pytest.mark.parametrize("study", ["collector_swap", "stitching"])
-def test_header_says_what_to_expect(study: str, size: str):
-    file = FOLDER / f"{study}_{size}.gin"
-    header = [line for line in file.read_text().splitlines() if line.startswith("#")]
-    for word in ("Reproduces:", "Expected:", "Cost:"):
-        assert any(line.startswith(f"# {word}") for line in header), word
-    on_a_gpu = " --slots 1" if size == "paper" else ""
-    assert f"# Command:    python tools/study.py --gin configs/study/{file.name}{on_a_gpu}" in header
-    assert ("MuJoCo" in " ".join(header)) == bool(on_a_gpu)
