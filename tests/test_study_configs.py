@@ -10,6 +10,7 @@ import equinox as eqx
 import exits
 import jax.random as jr
 import pytest
+import reading
 import study
 import study_grid
 from configuration import Configuration
@@ -76,12 +77,12 @@ def _check(cell: study_grid.Cell, size: str) -> None:
     trainer = _build(cell)["trainer"]
     networks = _networks(cell, trainer)
     said = {word: int(n) for word, n in re.findall(r"(actor_depth|depth|width|batch_size)(\d+)", cell.name)}
-    width, batch_size = (256, 512) if size == "paper" else (64, 256)
-    assert trainer.batch_size == said.get("batch_size", batch_size)
+    shared = reading.read([FOLDER / f"{size}.gin"])
+    assert trainer.batch_size == said.get("batch_size", shared.value("crl.Trainer.batch_size"))
     for net in (networks.actor, networks.critic.phi, networks.critic.psi):
         depth = said.get("actor_depth", said["depth"]) if net is networks.actor else said["depth"]
         assert net.blocks.depth * net.blocks.blocks.layers == depth
-        assert net.head.weight.shape[0] == said.get("width", width)
+        assert net.head.weight.shape[0] == said.get("width", shared.value("nets.ResidualMLP.width"))
         _check_block(net, cell.name)
 
 
