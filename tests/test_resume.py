@@ -83,8 +83,8 @@ def saving(run_dir: Path) -> bool:
 def stop_kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     """Stops a run, kills it `kills` times at moments drawn from `seed`, goes on each time, and compares the end.
 
-    The run is stopped by SIGTERM, and goes on with another end than it was first asked for. The first kill falls into
-    the training and the last into a save; the others fall anywhere, start-up included. None comes later than at a
+    The run is stopped by SIGTERM, and goes on with another end than it was first asked for. The first kill comes when
+    it has gone on, the last falls into a save; the others fall anywhere, start-up included. None comes later than at a
     share of the whole, so that no run is over before its kill.
     """
     print(f"kill seed {seed}")
@@ -149,7 +149,7 @@ def far(run_dir: Path) -> int:
 
 
 def test_stopped_killed_and_continued(tmp_path: Path):
-    stop_kill_and_resume(tmp_path, kills=2, seed=1)
+    stop_kill_and_resume(tmp_path, kills=1, seed=1)
 
 
 @pytest.mark.proof

@@ -37,7 +37,7 @@ def trainer(algorithm: crl.AbstractAlgorithm) -> crl.Trainer:
 
 
 class Trained:
-    """A run of a collector of 4 layers and a learner of its own depth.
+    """A run of a collector without blocks and a learner of its own depth.
 
     Attributes:
         directory: of the run.
@@ -48,7 +48,7 @@ class Trained:
 
     def __init__(self, directory: Path, learner_depth: int):
         self.directory, self.evaluated = directory, []
-        self.algorithm = Tandem(deep_algorithm(4), deep_algorithm(learner_depth))
+        self.algorithm = Tandem(deep_algorithm(0), deep_algorithm(learner_depth))
         run = crl.Run(directory)
         try:
             (self.state,) = crl.train(trainer(self.algorithm), STEPS, EVERY, self._evaluate, SEED, run=run)
@@ -63,12 +63,12 @@ class Trained:
 
 @pytest.fixture(scope="module")
 def shallow(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(tmp_path_factory.mktemp("shallow"), 4)
+    return Trained(tmp_path_factory.mktemp("shallow"), 0)
 
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(tmp_path_factory.mktemp("deep"), 12)
+    return Trained(tmp_path_factory.mktemp("deep"), 4)
 
 
 def assert_same_bits(one: PyTree, other: PyTree) -> None:
