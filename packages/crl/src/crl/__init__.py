@@ -1,7 +1,8 @@
 """Contrastive reinforcement learning with networks of any depth."""
 
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
-from ._checkpoint import CheckpointError, Checkpoints, load_agent
+from ._block_norms import BlockNorms, block_norms
+from ._checkpoint import CheckpointError, Checkpoints, load_agent, load_state
 from ._cost import matmul_flops
 from ._goals import GeometricGoals
 from ._loop import NonFinite, evaluation_key
@@ -18,6 +19,7 @@ __all__ = [
     "AbstractAlgorithm",
     "Agent",
     "Batch",
+    "BlockNorms",
     "CheckpointError",
     "Checkpoints",
     "ContrastiveRL",
@@ -30,12 +32,14 @@ __all__ = [
     "Run",
     "TrainState",
     "Trainer",
+    "block_norms",
     "check_schedule",
     "dot",
     "evaluation_key",
     "infonce",
     "l2",
     "load_agent",
+    "load_state",
     "matmul_flops",
     "memory_available",
     "plan",

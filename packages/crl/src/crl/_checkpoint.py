@@ -176,6 +176,26 @@ def load_agent(run_dir: Path | str, like: Agent, step: int | None = None) -> tup
     return step, jax.tree.map(lambda x: jax.numpy.asarray(x) if isinstance(x, np.ndarray) else x, agent)
 
 
+def load_state(run_dir: Path | str, like: PyTree) -> PyTree:
+    """The newest state of a run that verifies, replay and optimiser included, with NumPy arrays.
+
+    Args:
+        run_dir: a run directory.
+        like: the state's shapes, `eqx.filter_eval_shape(trainer.init, key)`.
+
+    Raises:
+        CheckpointError: see `Checkpoints.restore`.
+    """
+    directory = resume_directory(Path(run_dir))
+    if not directory.is_dir():
+        raise CheckpointError(f"There is no state to go on from in {run_dir}: {directory} does not exist.")
+    checkpoints = Checkpoints(directory)
+    try:
+        return checkpoints.restore(like)[1]
+    finally:
+        checkpoints.close()
+
+
 def snapshots_directory(run_dir: Path) -> Path:
     """Where a run keeps its agent snapshots."""
     return run_dir / "checkpoints" / "agents"

@@ -160,11 +160,27 @@ class ContrastiveRL(AbstractAlgorithm):
         return self._energy_of_pair(critic.phi(jnp.concatenate([obs, action])), critic.psi(goal))
 
     def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
-        """Actor and alpha by the old critic, and the critic, on the same batch.
-
-        All three gradients are taken at the old parameters, so psi(goal) of the old critic serves both losses.
-        """
+        """Actor and alpha by the old critic, and the critic, on the same batch."""
         networks: Networks = agent.networks
+        grads, metrics = self.gradients(networks, batch, key)
+        actor_state, critic_state, alpha_state = agent.optimizer
+        actor, actor_state = _apply(self.actor_optimizer, grads.actor, actor_state, networks.actor)
+        critic, critic_state = _apply(self.critic_optimizer, grads.critic, critic_state, networks.critic)
+        log_alpha, alpha_state = _apply(self.alpha_optimizer, grads.log_alpha, alpha_state, networks.log_alpha)
+        metrics |= {
+            "train/alpha": jnp.exp(networks.log_alpha),
+            "train/grad_norm_actor": optax.tree.norm(grads.actor),
+            "train/grad_norm_critic": optax.tree.norm(grads.critic),
+            "train/param_norm_actor": optax.tree.norm(eqx.filter(actor, eqx.is_array)),
+            "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
+        }
+        return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
+
+    def gradients(self, networks: Networks, batch: Batch, key: Key[Array, ""]) -> tuple[Networks, Metrics]:
+        """Of the three losses by what each of them trains, and scalars named `train/...`.
+
+        All are taken at the parameters given, so psi(goal) of one critic serves both losses. `key` draws actions.
+        """
         (_, (goals, metrics)), critic_grads = eqx.filter_value_and_grad(self._critic_loss, has_aux=True)(
             networks.critic, batch
         )
@@ -177,19 +193,9 @@ class ContrastiveRL(AbstractAlgorithm):
             networks.log_alpha
         )
 
-        actor_state, critic_state, alpha_state = agent.optimizer
-        actor, actor_state = _apply(self.actor_optimizer, actor_grads, actor_state, networks.actor)
-        critic, critic_state = _apply(self.critic_optimizer, critic_grads, critic_state, networks.critic)
-        log_alpha, alpha_state = _apply(self.alpha_optimizer, alpha_grads, alpha_state, networks.log_alpha)
-        metrics |= actor_metrics | {
-            "train/alpha": jnp.exp(networks.log_alpha),
-            "train/alpha_loss": alpha_loss,
-            "train/grad_norm_actor": optax.tree.norm(actor_grads),
-            "train/grad_norm_critic": optax.tree.norm(critic_grads),
-            "train/param_norm_actor": optax.tree.norm(eqx.filter(actor, eqx.is_array)),
-            "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
+        return Networks(actor_grads, critic_grads, alpha_grads), metrics | actor_metrics | {
+            "train/alpha_loss": alpha_loss
         }
-        return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
 
     def _asked(self, goals: Float[Array, "batch goal"]) -> Float[Array, "batch goal"]:
         """What the actor is asked for: its own goals, or embeddings of them, and in some slots the neighbour's."""

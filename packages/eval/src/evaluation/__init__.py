@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from evaluation._aggregate import student as student
     from evaluation._aggregate import welch as welch
     from evaluation._baselines import baselines as baselines
+    from evaluation._coverage import Coverage as Coverage
+    from evaluation._coverage import coverage as coverage
     from evaluation._curve import curve as curve
+    from evaluation._inside_figure import inside_figure as inside_figure
+    from evaluation._inside_figure import value_map_figure as value_map_figure
+    from evaluation._path_lengths import Places as Places
+    from evaluation._principal import Plane as Plane
+    from evaluation._principal import principal_plane as principal_plane
     from evaluation._report import report as report
     from evaluation._session import Session as Session
     from evaluation._stats import Estimate as Estimate
@@ -30,22 +37,31 @@ if TYPE_CHECKING:
     from evaluation._study_figure import study_figure as study_figure
     from evaluation._study_page import study_page as study_page
     from evaluation._summary import evaluate as evaluate
+    from evaluation._value_map import ValueMap as ValueMap
+    from evaluation._value_map import value_maps as value_maps
     from evaluation._video import film as film
     from evaluation._viewer import Viewer as Viewer
 
 _LATER = {
+    "Coverage": "evaluation._coverage",
     "Estimate": "evaluation._stats",
+    "Places": "evaluation._path_lengths",
+    "Plane": "evaluation._principal",
     "Session": "evaluation._session",
+    "ValueMap": "evaluation._value_map",
     "Viewer": "evaluation._viewer",
     "area": "evaluation._aggregate",
     "baselines": "evaluation._baselines",
     "bootstrap": "evaluation._stats",
+    "coverage": "evaluation._coverage",
     "curve": "evaluation._curve",
     "difference": "evaluation._stats",
     "evaluate": "evaluation._summary",
     "film": "evaluation._video",
     "improvement": "evaluation._aggregate",
+    "inside_figure": "evaluation._inside_figure",
     "iqm": "evaluation._stats",
+    "principal_plane": "evaluation._principal",
     "profile": "evaluation._aggregate",
     "proportion": "evaluation._stats",
     "reached": "evaluation._aggregate",
@@ -54,24 +70,33 @@ _LATER = {
     "student": "evaluation._aggregate",
     "study_figure": "evaluation._study_figure",
     "study_page": "evaluation._study_page",
+    "value_map_figure": "evaluation._inside_figure",
+    "value_maps": "evaluation._value_map",
     "welch": "evaluation._aggregate",
 }
 
 __all__ = [
+    "Coverage",
     "EpisodeRecord",
     "Estimate",
     "Evaluator",
+    "Places",
+    "Plane",
     "Session",
+    "ValueMap",
     "Viewer",
     "area",
     "baselines",
     "bootstrap",
+    "coverage",
     "curve",
     "difference",
     "evaluate",
     "film",
     "improvement",
+    "inside_figure",
     "iqm",
+    "principal_plane",
     "profile",
     "proportion",
     "reached",
@@ -80,6 +105,8 @@ __all__ = [
     "student",
     "study_figure",
     "study_page",
+    "value_map_figure",
+    "value_maps",
     "welch",
 ]
 

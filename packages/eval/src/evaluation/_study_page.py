@@ -12,19 +12,20 @@ from typing import Any
 from evaluation._maps import maze_map
 from evaluation._study_charts import Cell, curves, finals, grid, label, percent
 from evaluation._study_profile import profiles
-from evaluation._study_table import study_table, tested_table
+from evaluation._study_table import inside_table, study_table, tested_table
 from evaluation._tables import facts
 
-_FILM, _MAP = "film.mp4", "value_map.png"
+_FILM, _MAP, _INSIDE = "film.mp4", "value_map.png", "inside.png"
 
 
 def study_page(study: Path | str) -> Path:
-    """Writes `report.html` of a study: main figure, table, films and maps of two cells, costs, commands.
+    """Writes `report.html` of a study: main figure, table, films and pictures of two cells, costs, commands.
 
     Everything that comes from a file is escaped. What a study lacks is left out.
 
     Args:
-        study: holds `study.json`, and where it has them `tested.json` and the run directories `<cell>/seed<n>`.
+        study: holds `study.json`, and where it has them `tested.json`, `inside.json` and the run directories
+            `<cell>/seed<n>`.
 
     Returns:
         The path of the page; it appears only when it is complete.
@@ -52,7 +53,9 @@ def study_page(study: Path | str) -> Path:
         films=_side_by_side("How they act", pair, study, _film),
         tested=_tested(study, cells),
         maps=_side_by_side("Where they succeed", pair, study, _goals),
-        values=_side_by_side("What their critics hold to be near", pair, study, _values),
+        values=_side_by_side("What their critics hold to be near", pair, study, lambda run: _picture(run / _MAP)),
+        inside=_side_by_side("What is inside them", pair, study, lambda run: _picture(run / _INSIDE)),
+        looked=_looked(study, cells),
         profiles=profiles(cells) if min(len(cell["runs"]) for cell in cells) > 1 else "",
         table=study_table(cells, found["threshold"]),
         origin=_origin(found),
@@ -108,6 +111,14 @@ def _tested(study: Path, cells: list[Cell]) -> str:
     return f"<section><h2>Tested</h2>{tested_table(json.loads((study / 'tested.json').read_text()), names)}</section>"
 
 
+def _looked(study: Path, cells: list[Cell]) -> str:
+    if not (study / "inside.json").is_file():
+        return ""
+    names = {cell["name"]: cell["label"] for cell in cells}
+    table = inside_table(json.loads((study / "inside.json").read_text()), names)
+    return f"<section><h2>What depth does inside</h2>{table}</section>"
+
+
 def _run(study: Path, cell: Cell) -> Path:
     return study / cell["name"] / f"seed{cell['runs'][0]['seed']}"
 
@@ -126,8 +137,8 @@ def _goals(run: Path) -> str:
     return maze_map(str(task["maze"]), float(task["cell_size"]), goals) if goals and task.get("maze") else ""
 
 
-def _values(run: Path) -> str:
-    return f'<img alt="" src="{_inline(run / _MAP, "image/png")}">' if (run / _MAP).is_file() else ""
+def _picture(png: Path) -> str:
+    return f'<img alt="" src="{_inline(png, "image/png")}">' if png.is_file() else ""
 
 
 def _origin(found: dict[str, Any]) -> str:

@@ -69,3 +69,33 @@ def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         f'<p class="note">{what}</p>'
     )
+
+
+_INSIDE = {
+    "path": "Energy and path length, rank correlation",
+    "straight": "Energy and straight line, rank correlation",
+    "effective": "Replay as spread out as so many squares",
+    "last_branch": "Last block of phi adds, share",
+    "gradient_ratio": "Gradient of phi, first block by last",
+}
+
+
+def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
+    """What `inside.json` of a study says: means over seeds. `names` are the labels of cells by their names."""
+    measures = [name for name in _INSIDE if name in looked["cells"][0]]
+    head = "".join(f"<th>{_INSIDE[name]}</th>" for name in measures)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(names.get(cell["name"], cell["name"]))}</th>'
+        + "".join(f"<td>{cell[name]['mean']:.3g}<br><small>{_ends(cell[name])}</small></td>" for name in measures)
+        + "</tr>"
+        for cell in looked["cells"]
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        '<p class="note">The last agent of every run; 95% intervals over seeds.</p>'
+    )
+
+
+def _ends(estimate: dict[str, float | None]) -> str:
+    low, high = estimate["ci_low"], estimate["ci_high"]
+    return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"

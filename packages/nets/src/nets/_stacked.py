@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -73,3 +74,13 @@ class Stacked(eqx.Module, Generic[Block]):
         many = jax.checkpoint(many, prevent_cse=False)
         groups = (self.depth // self.remat, self.remat)
         return jax.lax.scan(many, x, jax.tree.map(lambda a: a.reshape(*groups, *a.shape[1:]), params))[0]
+
+    def stream(self, x: Float[Array, "*shape"]) -> Float[Array, "states *shape"]:
+        """What the blocks hand on: row 0 is `x`, row i what block i made of row i - 1, the last is `self(x)`."""
+        params, static = eqx.partition(self.blocks, eqx.is_array)
+
+        def one(x, p):
+            y = eqx.combine(p, static)(x)
+            return y, y
+
+        return jnp.concatenate([x[None], jax.lax.scan(one, x, params)[1]])

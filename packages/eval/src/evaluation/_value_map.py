@@ -1,0 +1,82 @@
+"""What a critic holds to be near: its energy from every place of a maze to a goal, beside true distances."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+from scipy.stats import spearmanr
+
+from envs import AbstractEnv, Policy
+from evaluation._path_lengths import Places
+
+Energy = Callable[..., Float[Array, ""]]
+"""`(obs, action, goal) -> energy` of one state; larger is nearer."""
+
+
+class ValueMap(NamedTuple):
+    """A critic's view of one goal.
+
+    Attributes:
+        goal: its place, m.
+        energy: at every place, of the action that the policy takes there to this goal.
+        path: length of the shortest way to the goal, m.
+        straight: Euclidean distance to the goal, m.
+        path_correlation, straight_correlation: Spearman's rank correlation of the energy with the negative distance:
+            1 where the critic orders all places as that distance does, 0 where it holds all to be as near.
+        distances_correlation: of the two distances with each other, for comparison.
+    """
+
+    goal: Float[np.ndarray, "2"]
+    energy: Float[np.ndarray, " point"]
+    path: Float[np.ndarray, " point"]
+    straight: Float[np.ndarray, " point"]
+    path_correlation: float
+    straight_correlation: float
+    distances_correlation: float
+
+
+def value_maps(env: AbstractEnv, energy: Energy, policy: Policy, key: Key[Array, ""]) -> tuple[Places, list[ValueMap]]:
+    """The maps of all goal cells of a maze, in the order of `env.maze.goals`.
+
+    The agent is put at every place as an episode starts it, and neither pushed nor turned; `key` draws that start,
+    and what of a goal is not its place in the maze.
+
+    Raises:
+        ValueError: the task has no maze, or its goal is not for the agent itself to be at a place.
+    """
+    if env.maze is None:
+        raise ValueError(f"{type(env).__name__} has no maze, so there is no map of it.")
+    places = Places(env.maze)
+    physics, drawn = env.begin(key)
+
+    def put(xy: Float[Array, "2"]) -> Float[Array, " obs"]:
+        there = eqx.tree_at(lambda at: at.qpos, physics, physics.qpos.at[:2].set(xy))
+        return env.advance(there, drawn, jnp.zeros(env.action_size), jnp.ones((), bool)).obs
+
+    xy = jnp.asarray(places.xy, physics.qpos.dtype)
+    obs = jax.jit(jax.vmap(put))(xy)
+    if not np.allclose(jax.vmap(env.achieved_goal)(obs)[:, :2], xy, atol=1e-3):
+        raise ValueError(f"The goal of {type(env).__name__} is not where the agent is, so there is no map of it.")
+
+    def value(obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        return energy(obs, policy(obs, goal, None), goal)
+
+    goals = jnp.stack([drawn.at[:2].set(cell) for cell in env.maze.goals])
+    energies = np.asarray(jax.jit(jax.vmap(jax.vmap(value, (0, None)), (None, 0)))(obs, goals))
+    return places, [_map(places, cell, one) for cell, one in zip(env.maze.goals, energies, strict=True)]
+
+
+def _map(places: Places, goal: Float[np.ndarray, "2"], energy: Float[np.ndarray, " point"]) -> ValueMap:
+    # Lengths that are equal on paper get equal ranks.
+    path, straight = (np.round(lengths, 6) for lengths in (places.path_lengths(goal), places.straight_lengths(goal)))
+    reachable = np.isfinite(path)
+    pairs = (energy, -path), (energy, -straight), (path, straight)
+    return ValueMap(goal, energy, path, straight, *(_rank_correlation(a[reachable], b[reachable]) for a, b in pairs))
+
+
+def _rank_correlation(a: Float[np.ndarray, " point"], b: Float[np.ndarray, " point"]) -> float:
+    return float(spearmanr(a, b).statistic) if np.ptp(a) > 0 and np.ptp(b) > 0 else 0.0
