@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "configs/study"
 PARTS = ("laptop", "paper")
 ALL = [file for file in sorted(FOLDER.glob("*.gin")) if file.stem not in PARTS]
-ELSEWHERE = ("collector_swap", "stitching")  # in test_study_cells.py
+ELSEWHERE = ("collector_swap", "stitching", "push_easy")  # in test_study_cells.py and test_study_published.py
 STUDIES = [file for file in ALL if not file.stem.startswith(ELSEWHERE)]
 
 

@@ -15,6 +15,7 @@ import devices
 import exits
 import run_directory
 import study_grid
+import study_published
 import study_slots
 from absl import flags
 from exits import UserError
@@ -42,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
         if FLAGS[name].value < least:
             raise UserError(f"--{name} must be an integer >= {least}; got {FLAGS[name].value}.")
     cells, seeds = study_grid.read(FLAGS.gin, FLAGS.set)
+    published = study_published.read(FLAGS.gin, FLAGS.set, cells)
     out = run_directory.given(FLAGS.out) if FLAGS.out else Path("runs") / Path(FLAGS.gin[0]).stem
     devices.prepare(FLAGS.device)
     _build(cells)
@@ -58,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
             (out / "cells").mkdir(exist_ok=True)
             run_directory.write(_configuration(out, cell), text)
         status = _train(jobs)
-        _results(jobs, out, [*argv])
+        _results(jobs, out, published, [*argv])
         return status
 
 
@@ -107,7 +109,7 @@ def _train(jobs: Sequence[study_slots.Job]) -> int:
     return exits.FAILURE if failed else exits.SUCCESS
 
 
-def _results(jobs: Sequence[study_slots.Job], out: Path, argv: list[str]) -> None:
+def _results(jobs: Sequence[study_slots.Job], out: Path, published: dict[str, Any] | None, argv: list[str]) -> None:
     import provenance
     import study_results
 
@@ -119,7 +121,7 @@ def _results(jobs: Sequence[study_slots.Job], out: Path, argv: list[str]) -> Non
         "versions": provenance.versions(),
         "time": provenance.now(),
     }
-    found = study_results.collect([job.run for job in jobs], origin)
+    found = study_results.collect([job.run for job in jobs], origin) | {"published": published}
     if found["cells"]:
         study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)
         evaluation.study_figure(found, out / "figure.png", out.name)

@@ -11,7 +11,7 @@ import run_directory
 from configuration import SEED, SEEDS, Configuration, Key
 from exits import UserError
 
-MODULE, GRID = "study", "study.grid"
+MODULE, GRID, PUBLISHED = "study", "study.grid", "study.published"
 _ARGUMENTS = ("axes", "seeds")
 
 
@@ -54,6 +54,8 @@ def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tup
 
     An axis is a binding and its values, or a name and, by label, the bindings that change together. The first axis
     varies slowest.
+
+    What others published of the same cells may be laid over, as `study.published`, see `study_published`.
 
     Raises:
         UserError: a file that cannot be read, no grid, or one that makes no sense.
@@ -133,4 +135,4 @@ def _without_grid(configuration: Configuration) -> Configuration:
 
 
 def _of_grid(key: Key) -> bool:
-    return key.selector == GRID
+    return key.selector in (GRID, PUBLISHED)

@@ -28,15 +28,16 @@ def label(cell: Cell, axes: list[str]) -> str:
     return ", ".join(words)
 
 
-def top(cells: list[Cell]) -> float:
+def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
     """Where the axis of scores ends: a round number above all of them."""
     highest = max(max(run["final"] for run in cell["runs"]) for cell in cells)
+    highest = max([highest, *(max(curve["mean"]) for curve in (published["curves"].values() if published else ()))])
     highest = max([highest, *(end for cell in cells for end in _highs(cell))])
     return float(np.clip(np.ceil(highest * 1.05 * 20) / 20, 0.05, 1.0))
 
 
-def curves(cells: list[Cell]) -> str:
-    """Mean learning curve of every cell with its interval over seeds."""
+def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
+    """Mean learning curve of every cell with its interval over seeds, and what others published of it, if anything."""
     shown = list(enumerate(cells))
     if len(cells) > MOST_CURVES:
         best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
@@ -47,7 +48,11 @@ def curves(cells: list[Cell]) -> str:
         steps, middle = (np.array(mean[name], float) for name in ("env_steps", "mean"))
         low, high = (_ends(mean[name], middle) for name in ("ci_low", "ci_high"))
         lines.append(Line(Series(steps, middle), cell["label"], colour(order, len(cells)), low, high))
-    return chart("Time at the goal", lines, percent=True, top=top(cells))
+        if published and cell["name"] in published["curves"]:
+            theirs = published["curves"][cell["name"]]
+            series = Series(*(np.array(theirs[name], float) for name in ("env_steps", "mean")))
+            lines.append(Line(series, f"{cell['label']}, published", colour(order, len(cells))))
+    return chart("Time at the goal", lines, percent=True, top=top(cells, published))
 
 
 def finals(cells: list[Cell], critical: str | None) -> str:

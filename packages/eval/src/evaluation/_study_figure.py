@@ -28,26 +28,30 @@ def study_figure(found: dict[str, Any], png: Path | str, title: str = "") -> Non
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 4.2), dpi=160, layout="constrained", facecolor="white")
         left, right = figure.subplots(1, 2)
-        _curves(left, cells, found["axes"])
+        _curves(left, cells, found)
         _finals(right, cells, found)
         left.set_title(title or "Time at the goal", loc="left", fontsize=14)
         for axes in (left, right):
-            axes.set_ylim(0, top(cells))
+            axes.set_ylim(0, top(cells, found.get("published")))
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         partial = png.with_name(f".{png.stem}.partial.png")
         figure.savefig(partial)
         partial.replace(png)
 
 
-def _curves(axes: Axes, cells: list[Cell], names: list[str]) -> None:
+def _curves(axes: Axes, cells: list[Cell], found: dict[str, Any]) -> None:
+    published = found.get("published") or {"curves": {}}
     best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
     shown = range(len(cells)) if len(cells) <= MOST_CURVES else sorted({0, best})
     for order in shown:
         curve, colour = cells[order]["curve"], _colour(order, cells)
-        axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=2.2, label=label(cells[order], names))
+        axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=2.2, label=label(cells[order], found["axes"]))
         if None not in curve["ci_low"]:
             low, high = (np.array(curve[end], float) for end in ("ci_low", "ci_high"))
             axes.fill_between(curve["env_steps"], low, high, color=colour, alpha=0.12, lw=0)
+        if theirs := published["curves"].get(cells[order]["name"]):
+            style = {"lw": 1.4, "ls": (0, (3, 2)), "label": f"{label(cells[order], found['axes'])}, published"}
+            axes.plot(theirs["env_steps"], theirs["mean"], color=colour, **style)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("environment steps")
     axes.legend(loc="upper left", frameon=False, fontsize=9)

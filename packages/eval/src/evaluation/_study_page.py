@@ -92,7 +92,9 @@ def _seeds(cell: Cell) -> str:
 
 def _stage(cells: list[Cell], found: dict[str, Any]) -> str:
     square = len(found["axes"]) == 2 and len(cells) > 3
-    return curves(cells) + (grid(cells, found["axes"]) if square else finals(cells, found["critical"]))
+    return curves(cells, found.get("published")) + (
+        grid(cells, found["axes"]) if square else finals(cells, found["critical"])
+    )
 
 
 def _side_by_side(title: str, pair: list[Cell], study: Path, draw: Callable[[Path], str]) -> str:
@@ -144,7 +146,9 @@ def _picture(png: Path) -> str:
 def _origin(found: dict[str, Any]) -> str:
     minutes = sum(run["seconds"] for cell in found["cells"] for run in cell["runs"]) / 60
     cost = f'<p class="note">All runs together: {minutes / 60:.1f} hours, as run.</p>'
-    return f"<section><h2>How it was made</h2>{facts(found['origin'])}{cost}</section>"
+    theirs = found.get("published")
+    source = f'<p class="note">Published curves: {escape(theirs["source"])}.</p>' if theirs else ""
+    return f"<section><h2>How it was made</h2>{facts(found['origin'])}{cost}{source}</section>"
 
 
 def _inline(path: Path, kind: str) -> str:
