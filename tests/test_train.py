@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.random as jr
 import pytest
+from blank_env import BlankEnv
 from jaxtyping import Array, Int, Key
 
 import crl
@@ -113,3 +114,18 @@ def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, n
     assert asked[1] == asked[2] and [line["eval/mark"] for line in broken] == [1.0, 3.0, 4.0]
     whole = train(tmp_path / "whole")
     assert [line["train/critic_loss"] for line in broken[1:]] == [line["train/critic_loss"] for line in whole[1:]]
+
+
+def test_a_network_from_elsewhere_may_hold_more_than_arrays(tmp_path: Path):
+    def mlp(in_size, out_size, *, key):
+        return eqx.nn.MLP(in_size, out_size, 8, 1, key=key)  # its activations are leaves
+
+    env, algorithm = BlankEnv(obs=3, goal=2, action_size=1), crl.ContrastiveRL(mlp, mlp, embedding=4)
+    trainer = crl.Trainer(env, algorithm, num_envs=4, unroll=10, prefill=10, updates=2, batch_size=8, capacity=50)
+    for steps in (80, 160):  # the second goes on with what the first left
+        (state,) = crl.train(trainer, steps, 80, evaluation.Evaluator(env, 2), run=crl.Run(tmp_path))
+        assert (int(state.env_steps), int(state.updates)) == (steps, steps // 40 * 2)
+    like = eqx.filter_eval_shape(algorithm.init, env, jr.key(0))
+    step, agent = crl.load_agent(tmp_path, like)
+    assert step == 160 and agent.networks.actor.activation is state.agent.networks.actor.activation
+    assert eqx.tree_equal(agent.networks, state.agent.networks)

@@ -53,7 +53,7 @@ def _look(run: Path, origin: dict[str, Any], trusted: bool) -> dict[str, float]:
 
 def _table(cells: list[dict[str, Any]]) -> str:
     names = [name for name in _LABELS if name in cells[0]]
-    wide = max(len("cell"), *(len(cell["name"]) for cell in cells))
+    wide = max(len(cell["name"]) for cell in cells)
     lines = [f"{'cell':<{wide}} {'n':>2}" + "".join(f"  {_LABELS[name]:<30}" for name in names)]
     for cell in cells:
         shown = (study_results.shown(cell[name], ".3g") for name in names)

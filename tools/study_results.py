@@ -54,16 +54,17 @@ def write(found: dict[str, Any], out: Path) -> Path:
 
 def table(found: dict[str, Any]) -> str:
     """A line for every cell."""
+    wide = max(len(cell["name"]) for cell in found["cells"])
     lines = [
         f"{found['what']}; 95 % intervals over seeds",
-        f"{'cell':<30} {'n':>2}  {'final':<22} {'against the first'}",
+        f"{'cell':<{wide}} {'n':>2}  {'final':<22} {'against the first'}",
     ]
     for cell in found["cells"]:
         against = ""
         if "beyond_first" in cell:
             times = f"{cell['over_first']:.2f} times, " if cell["over_first"] is not None else ""
             against = f"{times}{shown(cell['beyond_first'], '+.3f')}"
-        lines.append(f"{cell['name']:<30} {len(cell['runs']):>2}  {shown(cell['final'], '.3f'):<22} {against}")
+        lines.append(f"{cell['name']:<{wide}} {len(cell['runs']):>2}  {shown(cell['final'], '.3f'):<22} {against}")
     return "\n".join(lines)
 
 

@@ -70,9 +70,10 @@ def _numbers(run: Path, episodes: int | None, origin: dict[str, Any], trusted: b
 def _table(cells: list[dict[str, Any]]) -> str:
     names = [name for name in METRICS if name in cells[0]]
     short = [name.removeprefix("eval/") for name in names]
-    lines = [f"{'cell':<30} {'n':>2}" + "".join(f"  {name:<24}" for name in short)]
+    wide = max(len(cell["name"]) for cell in cells)
+    lines = [f"{'cell':<{wide}} {'n':>2}" + "".join(f"  {name:<24}" for name in short)]
     for cell in cells:
         shown = (study_results.shown(cell[name], ".3f") for name in names)
         n = int(np.size(cell["runs"][names[0]]))
-        lines.append(f"{cell['name']:<30} {n:>2}" + "".join(f"  {text:<24}" for text in shown))
+        lines.append(f"{cell['name']:<{wide}} {n:>2}" + "".join(f"  {text:<24}" for text in shown))
     return "\n".join([*lines, f"{cells[0]['episodes']} episodes a run; 95 % intervals over seeds"])

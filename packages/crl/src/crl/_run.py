@@ -156,5 +156,6 @@ def read_metrics(path: Path | str) -> list[dict[str, int | float]]:
 def to_devices(state: PyTree, shardings: PyTree) -> PyTree:
     """Puts every array of a state where it belongs."""
     arrays, static = eqx.partition(state, lambda x: eqx.is_array(x) or isinstance(x, np.ndarray))
-    where = jax.tree.map(lambda _, s: s, arrays, shardings)
+    # A leaf that is no array, such as a network's activation, has a place in `shardings` that it does not need.
+    where = jax.tree.map(lambda x, s: None if x is None else s, arrays, shardings, is_leaf=lambda x: x is None)
     return eqx.combine(jax.device_put(arrays, where), static)
