@@ -8,8 +8,10 @@ import tempfile
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
 # Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third. Proofs run
 # theirs for long: MJX without it takes hours for what it does in minutes.
-quick = "" if "proof" in sys.argv else " --xla_backend_optimization_level=0"
-os.environ.setdefault("XLA_FLAGS", f"--xla_force_host_platform_device_count=8{quick}")
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=8" + ("" if "proof" in sys.argv else " --xla_backend_optimization_level=0"),
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one test has compiled no other compiles again, in whichever process it runs. Workers inherit the variable.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
