@@ -9,6 +9,8 @@ import exits
 import publish
 import pytest
 import reading
+import study_grid
+import study_results
 from tool_runs import ROOT, as_a_user, finished_run
 
 
@@ -58,7 +60,8 @@ def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_a_study_is_published_with_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     study, out = tmp_path / "study", tmp_path / "out"
-    study.mkdir()
+    (study / "cells").mkdir(parents=True)
+    (study / "cells/depth4.gin").write_text("# a cell")
     arguments = ["publish.py", "--study", str(study), "--out", str(out)]
     names = ["figure.png", "report.html", "study.json"]
     for name in names:
@@ -66,9 +69,11 @@ def test_a_study_is_published_with_its_page(tmp_path: Path, capsys: pytest.Captu
         assert "is no study with a finished run: it lacks" in capsys.readouterr().err and not out.exists()
         (study / name).write_text(name)
     assert publish.main(arguments) == exits.SUCCESS
-    assert sorted(path.name for path in out.iterdir()) == names and (out / names[0]).read_text() == names[0]
-    (study / "tested.json").write_text("{}")
-    assert publish.main(arguments) == exits.SUCCESS and (out / "tested.json").is_file()
+    assert sorted(path.name for path in out.iterdir()) == ["cells", *names]
+    assert (out / names[0]).read_text() == names[0] and (out / "cells/depth4.gin").read_text() == "# a cell"
+    for name in ("tested.json", "inside.json"):
+        (study / name).write_text("{}")
+        assert publish.main(arguments) == exits.SUCCESS and (out / name).is_file()
 
 
 def test_one_thing_is_published_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -90,6 +95,26 @@ def test_what_stands_in_results_says_where_it_is_from(folder: Path):
     # What was trained is what stands in configs/ today: the same values, whatever the comments say.
     today = reading.read([ROOT / "configs" / f"{folder.name}.gin"])
     assert reading.read([folder / "config.gin"]).text() == today.text()
+
+
+STUDIES = sorted(path.parent for path in (ROOT / "results").glob("*/study.json"))
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda path: path.name)
+def test_a_study_in_results_is_that_of_its_config(folder: Path):
+    found, config = json.loads((folder / "study.json").read_text()), f"configs/study/{folder.name}.gin"
+    assert found["origin"]["command"].startswith(f"python tools/study.py --gin {config}")
+    assert len(found["origin"]["git_commit"]) == 40
+    cells, seeds = study_grid.read([str(ROOT / config)], [])
+    assert [cell["name"] for cell in found["cells"]] == [cell.name for cell in cells]
+    for cell, told in zip(cells, found["cells"], strict=True):
+        assert tuple(run["seed"] for run in told["runs"]) == seeds
+        assert reading.read([folder / "cells" / f"{cell.name}.gin"]).text() == cell.configuration.text()
+        finals = [run["final"] for run in told["runs"]]
+        assert told["final"]["mean"] == pytest.approx(sum(finals) / len(finals))
+        for run in told["runs"]:  # the whole budget was used, and the score is that of its end
+            assert run["curve"]["env_steps"][-1] >= cell.configuration.value("crl.train.env_steps")
+            assert run["final"] == pytest.approx(sum(run["curve"][study_results.SCORE][-5:]) / 5)
 
 
 def test_the_published_ant_learned_to_walk_to_goals():

@@ -20,7 +20,7 @@ from absl import flags
 from exits import UserError
 
 _COPIED = ("evaluation.json", "curve.png", "config.gin")
-_STUDY = ("study.json", "figure.png", "report.html")
+_STUDY, _LOOKED = ("study.json", "figure.png", "report.html"), ("tested.json", "inside.json")
 _UNIFORM = "evaluation_uniform.json"
 _ENDS = 5  # evaluations at each end of the curve that are compared
 
@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
     source, out = run_directory.given(FLAGS[given[0]].value), run_directory.given(FLAGS.out)
     if FLAGS.study is not None:
         _require(source, "study with a finished run", _STUDY)
-        _copy(source, out, _STUDY, "tested.json")
+        _copy(source, out, _STUDY, _LOOKED)
+        shutil.copytree(source / "cells", out / "cells", dirs_exist_ok=True)
         print(out)
         return exits.SUCCESS
     return _run(source, out)
@@ -53,16 +54,16 @@ def _require(source: Path, what: str, names: Sequence[str]) -> None:
         raise UserError(f"{source} is no {what}: it lacks {', '.join(missing)}.")
 
 
-def _copy(source: Path, out: Path, names: Sequence[str], optional: str) -> None:
+def _copy(source: Path, out: Path, names: Sequence[str], optional: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    for name in (*names, *([optional] if (source / optional).is_file() else [])):
+    for name in (*names, *(name for name in optional if (source / name).is_file())):
         shutil.copyfile(source / name, out / name)
 
 
 def _run(run_dir: Path, out: Path) -> int:
     _require(run_dir, "finished run", (*_COPIED, "metrics.jsonl", "meta.json"))
     summary = _summary(run_dir)
-    _copy(run_dir, out, _COPIED, _UNIFORM)
+    _copy(run_dir, out, _COPIED, (_UNIFORM,))
     run_directory.write_json(out / "summary.json", summary)
     shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
     print(json.dumps(shown, indent=2), out, sep="\n")
