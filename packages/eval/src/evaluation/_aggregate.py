@@ -7,6 +7,7 @@ at the Edge of the Statistical Precipice") do.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -51,9 +52,7 @@ def welch(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarr
     return Estimate(difference, difference - half, difference + half)
 
 
-def stratified(
-    scores: Float[np.ndarray, "task run"], seed: int = 0, statistic: Callable[..., np.ndarray] = iqm
-) -> Estimate:
+def stratified(scores: Float[np.ndarray, "task run"], seed: int = 0, statistic: Callable[..., Any] = iqm) -> Estimate:
     """A statistic over all tasks and runs with a bootstrap that draws runs within each task.
 
     Args:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from evaluation._coverage import Coverage
 from evaluation._curve import STYLE
@@ -74,7 +75,7 @@ def inside_figure(
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 7.2), dpi=160, layout="constrained", facecolor="white")
-        top, bottom = figure.subfigures(2, 1, height_ratios=(2, 3))
+        top, bottom = (figure.add_subfigure(row) for row in figure.add_gridspec(2, 1, height_ratios=(2, 3)))
         for axes, name in zip(top.subplots(1, 3), _BY_BLOCK, strict=True):
             _by_block(axes, layers, name)
         left, right = bottom.subplots(1, 2)
@@ -95,14 +96,14 @@ def _by_block(axes: Axes, layers: dict[str, Any], name: str) -> None:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if name == "stream":
         axes.legend(frameon=False)
 
 
 def _ways(axes: Axes, plane: Plane, ways: np.ndarray, goals: np.ndarray) -> None:
     for way in plane.project(ways):
-        pieces = LineCollection(np.stack([way[:-1], way[1:]], axis=1), cmap="viridis", lw=1.2, alpha=0.8)
+        pieces = LineCollection([*np.stack([way[:-1], way[1:]], axis=1)], cmap="viridis", lw=1.2, alpha=0.8)
         pieces.set_array(np.linspace(0, 1, len(way) - 1))
         axes.add_collection(pieces)
     axes.plot(*plane.project(goals).T, "*", color=_GOAL, mec="white", mew=0.6, ms=11, ls="none")

@@ -52,8 +52,9 @@ class Session:
 
         def advance(state: EnvState, action: Array, fresh: Array, key: Array, number: Array) -> EnvState:
             drawn = env.begin(jr.fold_in(key, number))
-            start = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), drawn, (state.physics, state.goal))
-            return env.advance(*start, action, fresh)
+            before = state.physics, state.goal
+            physics, goal = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), drawn, before)
+            return env.advance(physics, goal, action, fresh)
 
         def look(obs: Array, goal: Array) -> tuple[Array, Array, Array]:
             return env.distance(obs, goal), env.success(obs, goal), env.goal_position(goal)

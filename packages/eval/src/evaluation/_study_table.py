@@ -56,7 +56,7 @@ def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
     metrics = [name for name in METRICS if name in tested["cells"][0]]
     head = "".join(f"<th>{METRICS[name][0]}</th>" for name in metrics)
     rows = "".join(
-        f'<tr><th scope="row">{escape(names.get(cell["name"], cell["name"]))}</th>'
+        f'<tr><th scope="row">{escape(names.get(str(cell["name"]), str(cell["name"])))}</th>'
         + "".join(
             f"<td>{amount(name, cell[name]['mean'])}<br><small>{between(name, cell[name])}</small></td>"
             for name in metrics
@@ -85,7 +85,7 @@ def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
     measures = [name for name in _INSIDE if name in looked["cells"][0]]
     head = "".join(f"<th>{_INSIDE[name]}</th>" for name in measures)
     rows = "".join(
-        f'<tr><th scope="row">{escape(names.get(cell["name"], cell["name"]))}</th>'
+        f'<tr><th scope="row">{escape(names.get(str(cell["name"]), str(cell["name"])))}</th>'
         + "".join(f"<td>{cell[name]['mean']:.3g}<br><small>{_ends(cell[name])}</small></td>" for name in measures)
         + "</tr>"
         for cell in looked["cells"]
