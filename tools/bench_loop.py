@@ -76,7 +76,8 @@ def measure(rows: int, depth: int) -> dict[str, float]:
         return batch_of_updates / turn(learn, jnp.int32(batch_of_updates))
 
     process = peak_bytes() - before
-    acting(), learning()
+    acting()
+    learning()
     plain = bench_physics.plain_loop(trainer.env, bench_physics.Acting(trainer.env, rows))
     y = jr.normal(jr.key(1), (BATCH, WIDTH))
     weights = jr.normal(jr.key(2), (max(depth, 4), WIDTH, WIDTH)) / WIDTH**0.5

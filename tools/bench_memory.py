@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 from absl import flags
@@ -43,6 +44,7 @@ def measure(depth: int, remat: int, batch: int, width: int) -> dict[str, float]:
     before = held_bytes()
     update, agent = update_of(depth, batch, width, remat)
     compiled = jax.jit(update, donate_argnums=0).lower(agent).compile()
+    analysis: Any = compiled.memory_analysis()
     held = sum(x.nbytes for x in jax.tree.leaves(agent))
     parameters = sum(x.nbytes for x in jax.tree.leaves(agent.networks))
     for _ in range(2):
@@ -52,7 +54,7 @@ def measure(depth: int, remat: int, batch: int, width: int) -> dict[str, float]:
         "remat": remat,
         "parameters": parameters,
         "agent": held,
-        "while_updating": compiled.memory_analysis().temp_size_in_bytes,
+        "while_updating": analysis.temp_size_in_bytes,
         "process": peak_bytes() - before,
     }
 

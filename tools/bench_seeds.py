@@ -33,14 +33,15 @@ def measurements(values: flags.FlagValues) -> Iterator[tuple[tuple[str, ...], di
 
 def measure(depth: int, batch: int, width: int) -> dict[str, float]:
     """Updates per second of all seeds together; `ratio` is that of one program to that of processes."""
-    size = {"depth": depth, "batch": batch, "width": width}
-    solo, together = (alone(updating, *size.values(), seeds)["updates"] for seeds in (1, SEEDS))
+    size = (depth, batch, width)
+    solo, together = (alone(updating, *size, seeds)["updates"] for seeds in (1, SEEDS))
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(SEEDS, mp_context=context) as pool:
         barrier = manager.Barrier(SEEDS)
-        futures = [pool.submit(updating, *size.values(), 1, barrier) for _ in range(SEEDS)]
+        futures = [pool.submit(updating, *size, 1, barrier) for _ in range(SEEDS)]
         apart = sum(future.result()["updates"] for future in futures)
-    return size | {"solo": solo, "together": together, "apart": apart, "ratio": together / apart}
+    shown: dict[str, float] = {"depth": depth, "batch": batch, "width": width}
+    return shown | {"solo": solo, "together": together, "apart": apart, "ratio": together / apart}
 
 
 def updating(depth: int, batch: int, width: int, seeds: int, barrier: Any = None) -> dict[str, float]:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     given = [name for name in ("run_dir", "study") if FLAGS[name].value is not None]
     if len(given) != 1 or FLAGS.out is None:
         raise UserError("--run_dir or --study, and --out must be given: which results, and where do they go?")
-    source, out = run_directory.given(FLAGS[given[0]].value), run_directory.given(FLAGS.out)
+    source, out = run_directory.given(str(FLAGS[given[0]].value)), run_directory.given(FLAGS.out)
     if FLAGS.study is not None:
         _require(source, "study with a finished run", _STUDY)
         _copy(source, out, _STUDY, _LOOKED)

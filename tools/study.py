@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--gin is missing: which study? configs/study has some.")
     for name in ("slots", "retries"):
         least = 1 if name == "slots" else 0
-        if FLAGS[name].value < least:
+        if int(FLAGS[name].value or 0) < least:
             raise UserError(f"--{name} must be an integer >= {least}; got {FLAGS[name].value}.")
     cells, seeds = study_grid.read(FLAGS.gin, FLAGS.set)
     published = study_published.read(FLAGS.gin, FLAGS.set, cells)

@@ -27,7 +27,7 @@ class Run:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.metrics_file = self.directory / "metrics.jsonl"
-        self.logged = -1
+        self.logged: int = -1
         self._resume = Checkpoints(resume_directory(self.directory), keep=2)
         self._snapshots = Checkpoints(snapshots_directory(self.directory))
         for checkpoints in (self._resume, self._snapshots):
@@ -101,7 +101,7 @@ class Run:
             new.write_text("".join(json.dumps(line) + "\n" for line in kept))
             os.replace(new, self.metrics_file)
         if kept:
-            self.logged = kept[-1]["env_steps"]
+            self.logged = int(kept[-1]["env_steps"])
             self._started -= kept[-1]["seconds"]
         self._snapshots.remove(after=self.logged)
 

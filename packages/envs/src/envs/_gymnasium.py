@@ -150,6 +150,7 @@ class GymnasiumVectorEnv(VectorEnv):
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Observations, rewards (float64), terminations, truncations, infos, one a row."""
         seen = self._batch.step(actions)
+        assert self._batch.state is not None  # or `step` had refused
         fresh = np.asarray(self._batch.state.t) == 0
         reward = np.where(fresh, 0.0, seen["success"].astype(np.float64))
         return _goal_env(seen), reward, seen["terminated"], seen["truncated"], _info(seen)

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from ._block import AbstractBlock
 from ._check import integer
 from ._dense import Dense
-from ._layer import Activation, Layer, swish
+from ._layer import Layer, swish
+from ._normalise import Activation
 from ._stacked import MAX_DEPTH, Stacked
 from .residual import ResidualBlock
 

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._block import AbstractBlock
 from ._check import function, integer
-from ._layer import Activation, swish
+from ._layer import swish
+from ._normalise import Activation
 
 _TINY = 1e-12  # added to a squared length, which may be 0
 

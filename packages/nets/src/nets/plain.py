@@ -4,7 +4,8 @@ import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._block import AbstractBlock
-from ._layer import Activation, Layer, draw_layers, swish
+from ._layer import Layer, draw_layers, swish
+from ._normalise import Activation
 
 
 class PlainBlock(AbstractBlock):
