@@ -130,7 +130,9 @@ def test_no_depth_better_than_the_first_is_said(tmp_path):
 def test_a_difference_that_may_be_chance_is_called_that(tmp_path):
     finals = {"4": (0.1, 0.5), "8": (0.2, 0.6)}
     runs = [a_run(tmp_path, {"depth": d}, seed, x) for d, both in finals.items() for seed, x in enumerate(both)]
-    assert "may be chance" in page(runs, tmp_path)
+    text = page(runs, tmp_path)
+    assert "<strong>≈</strong>" in text and "no difference that 2 seeds can tell" in text
+    assert "the time at the goal with" not in text
 
 
 def test_a_study_without_results(tmp_path):

@@ -96,7 +96,8 @@ def _by_block(axes: Axes, layers: dict[str, Any], name: str) -> None:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set_xlim(-0.4, max(len(numbers[name]) for numbers in layers.values()) - 0.6)
     if name == "stream":
         axes.legend(frameon=False)
 

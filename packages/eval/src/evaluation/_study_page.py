@@ -78,8 +78,10 @@ def _headline(first: Cell, best: Cell) -> str:
         number, words = f"{100 * best['final']['mean']:.0f}<i>%</i>", "of the time at the goal, where the first has 0"
     else:
         number, words = f"{best['over_first']:.1f}<i>×</i>", "the time at the goal"
-    sure = (best["beyond_first"]["ci_low"] or 0) > 0
-    verdict = "the interval of their difference is above 0" if sure else "the difference may be chance"
+    verdict = "the interval of their difference is above 0"
+    if (best["beyond_first"]["ci_low"] or 0) <= 0:
+        number, words = "≈", f"no difference that {_seeds(best)} can tell; highest"
+        verdict = f"of their difference {percent(best['beyond_first'])}"
     return (
         f'<p class="claim"><strong>{number}</strong> <span>{words} with {escape(best["label"])}'
         f"<small>{against}; {_seeds(best)}, 95% intervals; {verdict}</small></span></p>"

@@ -72,12 +72,19 @@ def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
 
 
 _INSIDE = {
-    "path": "Energy and path length, rank correlation",
-    "straight": "Energy and straight line, rank correlation",
-    "effective": "Replay as spread out as so many squares",
-    "last_branch": "Last block of phi adds, share",
-    "gradient_ratio": "Gradient of phi, first block by last",
+    "path": "Energy ~ path",
+    "straight": "Energy ~ straight line",
+    "effective": "Squares of the replay",
+    "last_branch": "Last block adds",
+    "gradient_ratio": "Gradient, first by last",
 }
+
+_INSIDE_NOTE = (
+    "The last agent of every run; 95% intervals over seeds. ~ is a rank correlation over all places of the maze, with "
+    "distances that are true or ignore walls. A replay is as spread out as that many squares, all as full. The last "
+    "two are of phi: what its last block adds as a share of what it is given, and the gradient's norm of the first "
+    "block by that of the last."
+)
 
 
 def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
@@ -92,7 +99,7 @@ def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
     )
     return (
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        '<p class="note">The last agent of every run; 95% intervals over seeds.</p>'
+        f'<p class="note">{_INSIDE_NOTE}</p>'
     )
 
 
