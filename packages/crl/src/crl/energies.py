@@ -14,7 +14,24 @@ def l2(phi: Float[Array, "n embedding"], psi: Float[Array, "m embedding"]) -> Fl
     Differences are formed before they are squared: |phi|^2 + |psi|^2 - 2 phi.psi would lose what sets near pairs
     apart. At phi_i == psi_j the value and its gradient are 0, where the plain formula's gradient is NaN.
     """
-    return -jnp.sqrt(jnp.sum((phi[:, None] - psi[None]) ** 2, axis=2))
+    squares = _by_pair if len(phi) == 1 else partial(jax.lax.platform_dependent, cpu=_by_number, default=_by_pair)
+    return -jnp.sqrt(squares(phi, psi))
+
+
+def _by_pair(phi: Float[Array, "n embedding"], psi: Float[Array, "m embedding"]) -> Float[Array, "n m"]:
+    return jnp.sum((phi[:, None] - psi[None]) ** 2, axis=2)
+
+
+def _by_number(phi: Float[Array, "n embedding"], psi: Float[Array, "m embedding"]) -> Float[Array, "n m"]:
+    # XLA's sums along rows are not vectorised on a CPU: adding up one number of all embeddings at a time takes a fourth
+    # of the time at n = m = 256, half at 1,024. Elsewhere the differences and their sum are one fused kernel.
+    def squares(of_phi, of_psi):
+        return (of_phi[:, None] - of_psi[None]) ** 2
+
+    def add(total, numbers):
+        return total + squares(*numbers), None
+
+    return jax.lax.scan(add, squares(phi[:, 0], psi[:, 0]), (phi[:, 1:].T, psi[:, 1:].T))[0]
 
 
 def _l2_forward(phi, psi):
