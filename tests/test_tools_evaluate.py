@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import evaluate
 import exits
@@ -55,7 +56,7 @@ def test_gives_the_numbers_of_training_and_a_film(run, tmp_path):
     (line,) = (line for line in lines if line["env_steps"] == 240)
     result = json.loads((out / "evaluation.json").read_text())
     named = {name: value for name, value in line.items() if name.startswith("eval/")}
-    assert len(named) == 6 and {name: result[name]["mean"] for name in named} == pytest.approx(named, rel=1e-12)
+    assert len(named) == 6 and {name: result[name]["mean"] for name in named} == named
     assert all(name in shown for name in named) and "after 240 env steps, 4 episodes" in shown
     assert all(value.keys() >= {"mean", "ci_low", "ci_high", "n"} for name, value in result.items() if "/" in name)
     assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
@@ -96,7 +97,8 @@ def test_wrong_flags(capsys, run, arguments, message):
 
 
 def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
-    runs = [Run(Cell(name, {"depth": name[-1]}, None), 0, tmp_path / name / "seed0") for name in ("depth4", "depth8")]
+    whole = SimpleNamespace(value=lambda _: 1)  # any run is long enough
+    runs = [Run(Cell(name, {"depth": name[-1]}, whole), 0, tmp_path / name / "seed0") for name in ("depth4", "depth8")]
     for one in runs:
         shutil.copytree(run, one.directory)
     study_results.write(study_results.collect(runs, {}), tmp_path)
@@ -110,8 +112,14 @@ def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
         for folder in (tmp_path / "alone", *(one.directory for one in runs))
     )
     tested = json.loads((tmp_path / "tested.json").read_text())
+    first, second = tested["cells"]
+    assert "beyond_first" not in first and second["beyond_first"]["mean"] == 0
+    assert second["better_than_first"] == {"mean": 0.5, "ci_low": None, "ci_high": None}
     for cell, other in zip(tested["cells"], others, strict=True):
-        assert cell["episodes"] == 6 and cell["beyond_first"]["mean"] == 0
+        assert cell["episodes"] == 6 and cell["agents"] == [[0, other["run"]["step"]]]
+        assert cell["iqm"]["mean"] == cell[study_tested.METRICS[0]]["mean"]
+        goals = [(goal["goal"], goal["n"]) for goal in cell["goals"]]
+        assert goals == [(goal["goal"], goal["n"]) for goal in other["goals"]] and sum(n for _, n in goals) == 6
         for name in study_tested.METRICS:
             assert other[name] == alone[name]
             assert cell["runs"][name] == [cell[name]["mean"]] == [alone[name]["mean"]]

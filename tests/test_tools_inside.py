@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import exits
 import inside
@@ -61,11 +62,13 @@ def test_a_study_and_its_page(run, tmp_path, capsys):
     for seed in (0, 1):
         directory = study / "depth8" / f"seed{seed}"
         shutil.copytree(run, directory)
-        runs.append(Run(Cell("depth8", {"depth": "8"}, None), seed, directory))
+        whole = SimpleNamespace(value=lambda _: 1)  # any run is long enough
+        runs.append(Run(Cell("depth8", {"depth": "8"}, whole), seed, directory))
     study_results.write(study_results.collect(runs, {"command": "c", "git_commit": "0", "time": "t"}), study)
     assert exits.guard(inside.main, ["inside.py", "--study", str(study)]) == exits.SUCCESS
     shown = capsys.readouterr().out
     (cell,) = json.loads((study / study_inside.FILE).read_text())["cells"]
+    assert cell["agents"] == [[0, 480], [1, 480]]
     one, other = (json.loads((study / f"depth8/seed{seed}/inside.json").read_text()) for seed in (0, 1))
     assert one | {"origin": 0} == other | {"origin": 0}  # the runs are copies of one, and a look draws no luck
     phi = one["layers"]["phi"]

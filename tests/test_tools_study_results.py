@@ -3,10 +3,12 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import study_results
+from exits import UserError
 from PIL import Image
 from scipy import stats
 from study_grid import Cell, Run
@@ -17,19 +19,20 @@ import evaluation
 SCORE = study_results.SCORE
 ORIGIN = {"command": "python tools/study.py --gin <some>.gin", "git_commit": "0" * 40, "time": "2026-01-01"}
 FINALS = {"4": (0.1, 0.2, 0.15), "8": (0.12, 0.2, 0.19), "16": (0.5, 0.62, 0.56), "32": (0.55, 0.6, 0.65)}
+LENGTH = SimpleNamespace(value={"crl.train.env_steps": 14_000}.get)
 GOAL = {"goal": [1.0, 2.0], "n": 9, "eval/success_any": {"mean": 0.25, "ci_low": 0.1, "ci_high": 0.4}}
 
 
 def a_run(out: Path, values: dict[str, str], seed: int, final: float) -> Run:
     """A finished run whose score rises in a line over 10 evaluations, then stays at `final` for 5."""
-    cell = Cell("_".join(f"{axis}{value}" for axis, value in values.items()), values, None)
+    cell = Cell("_".join(f"{axis}{value}" for axis, value in values.items()), values, LENGTH)
     run = Run(cell, seed, out / cell.name / f"seed{seed}")
     run.directory.mkdir(parents=True)
     scores = [*np.linspace(0, final, 10, endpoint=False), *[final] * 5]
     lines = [
         {"env_steps": 1_000 * i, "updates": 10 * i, "seconds": 2.0 * i, SCORE: score} for i, score in enumerate(scores)
     ]
-    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"env_steps": 500, "train/critic_loss": 1.0}\n'
+    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"env_steps": 14500, "train/critic_loss": 1.0}\n'
     (run.directory / "metrics.jsonl").write_text(text)
     (run.directory / "meta.json").write_text('{"parameters": {"actor": 7, "all": 1234}}')
     (run.directory / "report.html").write_text("<html>")
@@ -48,6 +51,7 @@ def study(tmp_path: Path) -> list[Run]:
 def test_the_numbers_of_cells(study, tmp_path):
     (tmp_path / "depth8/seed1/report.html").unlink()  # a run that is not finished does not count
     found = study_results.collect(study, ORIGIN)
+    assert found["missing"] == ["depth8/seed1"]
     cells = {cell["name"]: cell for cell in found["cells"]}
     assert list(cells) == ["depth4", "depth8", "depth16", "depth32"] and found["axes"] == ["depth"]
     assert [run["seed"] for run in cells["depth8"]["runs"]] == [0, 2]
@@ -64,6 +68,9 @@ def test_the_numbers_of_cells(study, tmp_path):
     beyond = cells["depth32"]["beyond_first"]
     assert (beyond["ci_low"], beyond["ci_high"]) == pytest.approx((test.low, test.high))
     assert cells["depth32"]["over_first"] == pytest.approx(4) and cells["depth32"]["better_than_first"]["mean"] == 1
+    iqm = cells["depth32"]["iqm"]
+    assert list(iqm.values()) == pytest.approx(evaluation.stratified(np.array([FINALS["32"]])))
+    assert 0.55 <= iqm["ci_low"] < iqm["mean"] < iqm["ci_high"] <= 0.65
 
 
 def test_where_the_threshold_is_reached(study):
@@ -78,7 +85,72 @@ def test_the_critical_depth_is_where_the_score_jumps_beyond_chance(study, tmp_pa
     assert study_results.collect(study, ORIGIN)["critical"] == "depth16"
     assert study_results.collect(study[:6], ORIGIN)["critical"] is None
     one_seed = [run for run in study if run.seed == 0]
-    assert study_results.collect(one_seed, ORIGIN)["critical"] is None
+    found = study_results.collect(one_seed, ORIGIN)
+    assert found["critical"] is None
+    for name in ("iqm", "beyond_first", "better_than_first"):  # one run says nothing of others
+        assert found["cells"][-1][name]["ci_low"] is None and found["cells"][-1][name]["ci_high"] is None
+
+
+@pytest.mark.parametrize("names", [("plain", "residual"), ("16", "8")])
+def test_no_step_is_critical_on_an_axis_that_does_not_rise(tmp_path, names):
+    finals = {names[0]: (0.1, 0.12, 0.11), names[1]: (0.5, 0.52, 0.51)}
+    runs = [a_run(tmp_path, {"block": b}, seed, x) for b, three in finals.items() for seed, x in enumerate(three)]
+    found = study_results.collect(runs, ORIGIN)
+    assert found["cells"][1]["above_before"] and found["critical"] is None
+
+
+@pytest.mark.parametrize("arms", [2, 4])
+def test_studies_of_identical_arms_claim_no_difference_in_93_of_100(tmp_path, arms, monkeypatch):
+    """Neither a better cell, which the page's headline would name, nor a critical depth."""
+    monkeypatch.setattr(study_results, "distribution", lambda _: {"iqm": None, "profile": None})  # slow, claims nothing
+    monkeypatch.setattr(study_results, "beyond", lambda *_: {})
+    runs = [a_run(tmp_path, {"depth": str(4 * 2**arm)}, seed, 0.5) for arm in range(arms) for seed in range(5)]
+    rng, claims = np.random.default_rng(3), []
+    for _ in range(200):
+        draws = iter(rng.normal(0.4, 0.1, len(runs)))
+        monkeypatch.setattr(study_results, "_run", lambda *_, draws=draws: a_final(next(draws)))
+        found = study_results.collect(runs, ORIGIN)
+        claims.append(found["critical"] is not None or any(cell.get("above_first") for cell in found["cells"]))
+    assert 1 - np.mean(claims) >= 0.93
+
+
+def a_final(score: float) -> dict:
+    curve = {"env_steps": [0], "updates": [0], "seconds": [0.0], SCORE: [score]}
+    return {"seed": 0, "final": score, "area": score, "updates": 0, "seconds": 0.0, "parameters": None, "curve": curve}
+
+
+def test_a_score_of_nothing_is_no_threshold(tmp_path):
+    runs = [a_run(tmp_path, {"depth": depth}, 0, 0.0) for depth in ("4", "8")]
+    found = study_results.collect(runs, ORIGIN)
+    assert found["threshold"] is None and found["cells"][0]["runs"][0]["reached"]["env_steps"] is None
+    assert "<th>Steps to a score</th>" in page(runs, tmp_path)
+
+
+def test_a_shorter_run_is_no_run_of_the_study(study, tmp_path):
+    lines = (tmp_path / "depth4/seed2/metrics.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "depth4/seed2/metrics.jsonl").write_text("".join(lines[:8]))  # its report is of then
+    found = study_results.collect(study, ORIGIN)
+    assert found["missing"] == ["depth4/seed2"] and len(found["cells"][0]["runs"]) == 2
+    assert "Not finished, and not in these numbers: depth4/seed2 (1 in all)" in page(study, tmp_path)
+
+
+def test_curves_are_compared_where_all_runs_were_evaluated(study, tmp_path):
+    file = tmp_path / "depth16/seed1/metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[::2]))  # went on with twice the distance between evaluations
+    cell = study_results.collect(study, ORIGIN)["cells"][2]
+    assert cell["curve"]["env_steps"] == [0, 2_000, 4_000, 6_000, 8_000, 10_000, 12_000, 14_000]
+    assert all(run["curve"]["env_steps"] == cell["curve"]["env_steps"] for run in cell["runs"])
+    odd = (tmp_path / "depth16/seed0/metrics.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "depth16/seed0/metrics.jsonl").write_text("".join(odd[1:14:2] + odd[15:]))
+    with pytest.raises(UserError, match="cell depth16 were never evaluated at the same env steps"):
+        study_results.collect(study, ORIGIN)
+
+
+def test_damaged_metrics_are_named(study, tmp_path):
+    (tmp_path / "depth4/seed0/metrics.jsonl").write_text('{"env_steps": 1\n{"env_steps": 14500}\n')
+    with pytest.raises(UserError, match=r"metrics.jsonl is damaged: line 1"):
+        study_results.collect(study, ORIGIN)
 
 
 def page(runs: list[Run], out: Path, **more: str) -> str:
@@ -103,8 +175,33 @@ def test_the_page_shows_the_point_and_loads_nothing(study, tmp_path):
     assert "depth 32 60.0 [47.6, 72.4] %, depth 4 15.0 [2.6, 27.4] %" in text
     assert "Share of runs above a score" in text
     assert "critical depth" in text and text.count('class="run"') == 12 and text.count('class="mean"') == 4
-    assert "&lt;some&gt;.gin" in text and "<th>Steps to 30%</th>" in text
-    assert "<td>6k, 0.2 min <small>3 of 3</small></td>" in text and "<td>– <small>0 of 3</small></td>" in text
+    assert "&lt;some&gt;.gin" in text and "<th>Steps to 30% (median)</th>" in text and "Not finished" not in text
+    assert "<td>6k, 60 updates, 0.2 min <small>3 of 3</small></td>" in text
+    assert "<td>– <small>0 of 3</small></td>" in text
+
+
+def test_tested_agents_are_shown_where_they_are_those_of_the_runs(study, tmp_path):
+    metric = {"mean": 0.5, "ci_low": 0.4, "ci_high": 0.6}
+    share, goal = {"eval/success_any": metric}, GOAL | {"eval/success_any": metric | {"mean": 0.73}}
+    cells = [
+        {
+            "name": f"depth{depth}",
+            "agents": [[seed, 14_000] for seed in range(3)],
+            "episodes": 512,
+            "task": {"maze": "1111/1R01/10G1/1111", "cell_size": 1.0},
+            "goals": [goal, {"goal": [2.0, 1.0], "n": 0}],
+            **share,
+        }
+        for depth in FINALS
+    ]
+    file = tmp_path / "tested.json"
+    file.write_text(json.dumps({"origin": {"command": "python tools/evaluate.py --study <x>"}, "cells": cells}))
+    text = page(study, tmp_path)
+    assert "512 episodes" in text and "mean of all seeds" in text and text.count(">73%<") == 2
+    assert "python tools/evaluate.py --study &lt;x&gt;" in text
+    cells[0]["agents"][0][1] = 7_000  # tested before the run went on
+    file.write_text(json.dumps({"origin": {"command": "python"}, "cells": cells}))
+    assert "512 episodes" not in page(study, tmp_path)
 
 
 def test_two_axes_make_a_grid(tmp_path):
@@ -138,7 +235,7 @@ def test_a_difference_that_may_be_chance_is_called_that(tmp_path):
 def test_a_study_without_results(tmp_path):
     with pytest.raises(ValueError, match=r"holds no study\.json"):
         evaluation.study_page(tmp_path)
-    runs = [Run(Cell("depth4", {"depth": "4"}, None), 0, tmp_path / "depth4" / "seed0")]
+    runs = [Run(Cell("depth4", {"depth": "4"}, LENGTH), 0, tmp_path / "depth4" / "seed0")]
     study_results.write(study_results.collect(runs, ORIGIN), tmp_path)
     with pytest.raises(ValueError, match="holds no finished run"):
         evaluation.study_page(tmp_path)

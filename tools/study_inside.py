@@ -26,22 +26,24 @@ def look(study: Path, found: dict[str, Any], origin: dict[str, Any], trusted: bo
 
     Writes the files of `inside_views` into every run, and into the study `inside.json`: means with Student's interval
     over the seeds of a cell of the numbers in the table. Of phi, `last_branch` is what the last block adds as a share
-    of what it is given, and `gradient_ratio` the gradient's norm of the first block by that of the last.
+    of what it is given, and `gradient_ratio` the gradient's norm of the first block by that of the last. `agents` are
+    the seeds and the env steps of the agents looked into.
     """
     cells = []
     for cell in found["cells"]:
-        runs = [_look(study / cell["name"] / f"seed{run['seed']}", origin, trusted) for run in cell["runs"]]
+        runs = [_look(study / cell["name"] / f"seed{seed}", origin, trusted) for seed in cell["seeds"]]
+        agents = [[seed, run.pop("step")] for seed, run in zip(cell["seeds"], runs, strict=True)]
         names = [name for name in _LABELS if name in runs[0]]
         means = {name: study_results.estimate(evaluation.student([run[name] for run in runs])) for name in names}
-        cells.append({"name": cell["name"], "runs": runs, **means})
+        cells.append({"name": cell["name"], "agents": agents, "runs": runs, **means})
     run_directory.write_json(study / FILE, {"interval": "95 %, over seeds", "origin": origin, "cells": cells})
     return _table(cells)
 
 
-def _look(run: Path, origin: dict[str, Any], trusted: bool) -> dict[str, float]:
+def _look(run: Path, origin: dict[str, Any], trusted: bool) -> dict[str, Any]:
     configuration = saved_agent.read(run, trusted)
     whole = inside_views.write(inside_views.look(configuration, run), run, origin | {"directory": str(run)})
-    phi, numbers = whole["layers"]["phi"], {}
+    phi, numbers = whole["layers"]["phi"], {"step": whole["step"]}
     if mean := whole["mean"]:
         numbers |= {"path": mean["path_correlation"], "straight": mean["straight_correlation"]}
     if replay := whole["replay"]:

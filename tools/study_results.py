@@ -1,5 +1,6 @@
 """What a study found: the runs' curves and final scores, cell by cell, in study.json and as a table."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import run_directory
+from exits import UserError
 from study_grid import Run
 
 import crl
@@ -15,32 +17,37 @@ import evaluation
 FILE = "study.json"
 SCORE = "eval/time_at_goal_fraction"
 LATE = 5  # evaluations at the end of a run whose mean is its final score: single ones flicker
-_PROFILE = np.linspace(0, 1, 41)  # scores for which the share of runs above is told
+_PROFILE = np.linspace(0, 1, 101)  # scores for which the share of runs above is told
 _KEPT = ("env_steps", "updates", "seconds")
 
 
 def collect(runs: Sequence[Run], origin: dict[str, Any]) -> dict[str, Any]:
-    """Everything that is compared, of the runs that are finished.
+    """Everything that is compared, of the runs that are finished; `missing` names the others.
 
     Of a run: `final`, the mean of its last `LATE` evaluations; `area`, the mean height of its curve; where it first
     `reached` the threshold, half of the best cell's final score. Of a cell: means over seeds with Student's interval,
-    interquartile mean, performance profile, and how it differs from the first cell (Welch). `critical` is the cell
-    that rises most above the one before it, where the interval of this difference is above 0; only with one axis.
+    interquartile mean with a bootstrap's, performance profile, and how it differs from the first cell (Welch);
+    `above_first` is whether it is better for sure, with as many comparisons as there are other cells. `critical` is
+    the cell that rises most above the one before it, if it does so for sure; only on one axis of rising numbers.
     """
-    cells = [cell for name in dict.fromkeys(run.cell.name for run in runs) if (cell := _cell(name, runs))]
+    done = [run for run in runs if _finished(run)]
+    cells = [_cell(name, done) for name in dict.fromkeys(run.cell.name for run in done)]
     if cells:
         _compare(cells)
-    threshold = max((cell["final"]["mean"] for cell in cells), default=0.0) / 2
+    threshold = max((cell["final"]["mean"] for cell in cells), default=0.0) / 2 or None
     for run in (run for cell in cells for run in cell["runs"]):
         scores = np.array(run["curve"][SCORE])
         curve = {name: np.array(run["curve"][name], float) for name in _KEPT}
-        run["reached"] = {name: evaluation.reached(at, scores, threshold) for name, at in curve.items()}
+        run["reached"] = {
+            name: None if threshold is None else evaluation.reached(at, scores, threshold) for name, at in curve.items()
+        }
     return {
+        "missing": [run.name for run in runs if run not in done],
         "what": f"{SCORE}, mean of the last {LATE} evaluations of a run",
         "interval": "95 %, over seeds",
         "threshold": threshold,
         "axes": list(runs[0].cell.values),
-        "critical": _critical(cells) if len(runs[0].cell.values) == 1 else None,
+        "critical": _critical(cells) if _rising([cell["values"] for cell in cells]) else None,
         "origin": origin,
         "cells": cells,
     }
@@ -68,22 +75,38 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any] | None:
+def _finished(run: Run) -> bool:
+    return run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps"))
+
+
+def _rising(values: Sequence[dict[str, str]]) -> bool:
+    """Whether cells stand on one axis of numbers that rise, where a step up means something."""
+    if not values or len(values[0]) != 1:
+        return False
+    try:
+        numbers = [float(value) for each in values for value in each.values()]
+    except ValueError:
+        return False
+    return all(one < other for one, other in itertools.pairwise(numbers))
+
+
+def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     mine = [run for run in runs if run.cell.name == name]
-    found = [_run(run) for run in mine if (run.directory / run_directory.REPORT).is_file()]
-    if not found:
-        return None
+    lines = [_evaluations(run) for run in mine]
+    # A run that went on with another distance between evaluations has steps that the others lack.
+    common = set.intersection(*({line["env_steps"] for line in each} for each in lines))
+    if not common:
+        raise UserError(f"The runs of cell {name} were never evaluated at the same env steps; they cannot be compared.")
+    found = [
+        _run(run, [line for line in each if line["env_steps"] in common]) for run, each in zip(mine, lines, strict=True)
+    ]
     finals = np.array([one["final"] for one in found])
     return {
         "name": name,
         "values": mine[0].cell.values,
         "final": estimate(evaluation.student(finals)),
-        "iqm": float(evaluation.iqm(finals)),
+        **distribution(finals),
         "area": estimate(evaluation.student([one["area"] for one in found])),
-        "profile": {
-            "scores": _PROFILE.tolist(),
-            "above": [estimate(share) for share in evaluation.profile(finals[None], _PROFILE)],
-        },
         "curve": _mean_curve(found),
         "seconds": float(np.mean([one["seconds"] for one in found])),
         "parameters": found[0]["parameters"],
@@ -91,8 +114,19 @@ def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any] | None:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
-    lines = [line for line in crl.read_metrics(run.directory / "metrics.jsonl") if SCORE in line]
+def _evaluations(run: Run) -> list[dict[str, Any]]:
+    """The lines of a run's metrics that are evaluations.
+
+    Raises:
+        UserError: a line is none of metrics.
+    """
+    try:
+        return [line for line in crl.read_metrics(run.directory / "metrics.jsonl") if SCORE in line]
+    except ValueError as e:
+        raise UserError(str(e)) from e
+
+
+def _run(run: Run, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     steps, scores = (np.array([line[name] for line in lines], float) for name in ("env_steps", SCORE))
     meta = json.loads((run.directory / run_directory.META).read_text())
     return {
@@ -107,26 +141,43 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _mean_curve(runs: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Of the runs' curves, which share their steps; as far as the shortest."""
-    length = min(len(run["curve"]["env_steps"]) for run in runs)
-    at = [estimate(evaluation.student([run["curve"][SCORE][i] for run in runs])) for i in range(length)]
-    steps = {"env_steps": runs[0]["curve"]["env_steps"][:length]}
+    """Of the runs' curves, which share their steps."""
+    steps = {"env_steps": runs[0]["curve"]["env_steps"]}
+    at = [estimate(evaluation.student(scores)) for scores in zip(*(run["curve"][SCORE] for run in runs), strict=True)]
     return steps | {name: [one[name] for one in at] for name in ("mean", "ci_low", "ci_high")}
 
 
 def _compare(cells: Sequence[dict[str, Any]]) -> None:
     """Adds to each cell how it differs from the first, and from the one before."""
-    finals = [[run["final"] for run in cell["runs"]] for cell in cells]
+    finals, others = [[run["final"] for run in cell["runs"]] for cell in cells], len(cells) - 1
     for cell, ours, before in zip(cells[1:], finals[1:], finals, strict=False):
-        cell["beyond_first"] = estimate(evaluation.welch(ours, finals[0]))
+        cell |= beyond(ours, finals[0])
         cell["over_first"] = cell["final"]["mean"] / cells[0]["final"]["mean"] if cells[0]["final"]["mean"] else None
-        cell["better_than_first"] = estimate(evaluation.improvement(np.array([ours]), np.array([finals[0]])))
         cell["beyond_before"] = estimate(evaluation.welch(ours, before))
+        # Of many cells the best looks better than the first by chance more often than one cell would.
+        cell["above_first"] = bool(evaluation.welch(ours, finals[0], others).low > 0)
+        cell["above_before"] = bool(evaluation.welch(ours, before, others).low > 0)
 
 
 def _critical(cells: Sequence[dict[str, Any]]) -> str | None:
-    risen = [cell for cell in cells[1:] if (cell["beyond_before"]["ci_low"] or 0) > 0]
+    risen = [cell for cell in cells[1:] if cell["above_before"]]
     return max(risen, key=lambda cell: cell["beyond_before"]["mean"])["name"] if risen else None
+
+
+def distribution(scores: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """`iqm` and `profile` of the runs of a cell, with bootstrap intervals."""
+    values = np.asarray(scores, float)[None]
+    above = [estimate(share) for share in evaluation.profile(values, _PROFILE)]
+    return {
+        "iqm": estimate(evaluation.stratified(values)),
+        "profile": {"scores": _PROFILE.tolist(), "above": above},
+    }
+
+
+def beyond(ours: Sequence[float], first: Sequence[float]) -> dict[str, Any]:
+    """How a cell's runs differ from the first cell's: difference of means, and how likely a run of it is the better."""
+    better = evaluation.improvement(np.array([ours], float), np.array([first], float))
+    return {"beyond_first": estimate(evaluation.welch(ours, first)), "better_than_first": estimate(better)}
 
 
 def estimate(found: evaluation.Estimate) -> dict[str, float | None]:

@@ -28,32 +28,41 @@ def read(study: Path) -> dict[str, Any]:
         raise UserError(f"--study {study} holds no {study_results.FILE}: tools/study.py writes it.")
     try:
         found = json.loads(file.read_text())
-        return found | {"cells": [{"name": cell["name"], "runs": cell["runs"]} for cell in found["cells"]]}
-    except (ValueError, KeyError, TypeError) as e:
+        cells = [{"name": cell["name"], "seeds": [int(run["seed"]) for run in cell["runs"]]} for cell in found["cells"]]
+    except (ValueError, LookupError, TypeError) as e:
         raise UserError(f"{file} is damaged: {e}.") from e
+    if not cells or not all(cell["seeds"] for cell in cells):
+        raise UserError(f"{file} holds no finished run; tools/study.py goes on with the study.")
+    return found | {"cells": cells}
 
 
 def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[str, Any], trusted: bool) -> str:
     """Tests the newest agent of every run that is finished; returns a table.
 
     Writes each run's `evaluation.json`, and for the study `tested.json`: of every metric mean and Student's interval
-    over the seeds of a cell, of the time at the goal also how it differs from the first cell's (Welch).
+    over the seeds of a cell; of the time at the goal also the interquartile mean, the profile, how it differs from the
+    first cell's (Welch) and the probability of improvement; `goals` as in `evaluation.json`, means over seeds.
+    `agents` are the seeds and the env steps of the agents tested.
     """
     cells = []
     for cell in found["cells"]:
-        runs = [study / cell["name"] / f"seed{run['seed']}" for run in cell["runs"]]
+        runs = [study / cell["name"] / f"seed{seed}" for seed in cell["seeds"]]
         numbers = [_numbers(run, episodes, origin, trusted) for run in runs]
         means = {name: [one[name]["mean"] for one in numbers] for name in METRICS if name in numbers[0]}
         cells.append(
             {
                 "name": cell["name"],
+                "agents": [[seed, one["run"]["step"]] for seed, one in zip(cell["seeds"], numbers, strict=True)],
                 "episodes": numbers[0][METRICS[0]]["n"],
+                "task": numbers[0]["task"],
                 "runs": means,
+                "goals": _goals([one["goals"] for one in numbers]),
                 **{name: study_results.estimate(evaluation.student(values)) for name, values in means.items()},
             }
         )
-        first = cells[0]["runs"][METRICS[0]]
-        cells[-1]["beyond_first"] = study_results.estimate(evaluation.welch(means[METRICS[0]], first))
+        cells[-1] |= study_results.distribution(means[METRICS[0]])
+        if len(cells) > 1:
+            cells[-1] |= study_results.beyond(means[METRICS[0]], cells[0]["runs"][METRICS[0]])
     run_directory.write_json(study / FILE, {"interval": "95 %, over seeds", "origin": origin, "cells": cells})
     return _table(cells)
 
@@ -65,6 +74,22 @@ def _numbers(run: Path, episodes: int | None, origin: dict[str, Any], trusted: b
     evaluator = saved_agent.evaluator(configuration, trainer.env, episodes)
     whole = results.Test(evaluator, trainer.algorithm, agent, seed, step, {"directory": str(run), **origin})
     return whole.numbers(run)
+
+
+def _goals(runs: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | None:
+    """How often each goal was reached, mean over the runs that were asked for it; `None` where goals are not few."""
+    by_goal: dict[tuple[float, ...], list[dict[str, Any]]] = {}
+    for goals in runs:
+        if goals is None:
+            return None
+        for goal in goals:
+            by_goal.setdefault(tuple(goal["goal"]), []).append(goal)
+    found = []
+    for place, same in by_goal.items():
+        shares = [one[METRICS[1]]["mean"] for one in same if METRICS[1] in one]
+        reached = {METRICS[1]: study_results.estimate(evaluation.student(shares))} if shares else {}
+        found.append({"goal": list(place), "n": sum(one["n"] for one in same), **reached})
+    return found
 
 
 def _table(cells: list[dict[str, Any]]) -> str:

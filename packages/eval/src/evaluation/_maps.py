@@ -43,10 +43,12 @@ def _goal(goal: dict[str, Any], cell_size: float, large: bool) -> str:
         share, label, note, hint = 0.0, "–", "not drawn", "No episode had this goal."
     else:
         share = float(reached["mean"])
-        low, high = (f"{100 * reached[end]:.0f}" for end in ("ci_low", "ci_high"))
+        ends = [reached[end] for end in ("ci_low", "ci_high")]
         episodes = "1 episode" if goal["n"] == 1 else f"{count(goal['n'])} episodes"
         label, note = f"{100 * share:.0f}%", episodes
-        hint = f"Reached in {share:.0%} of {episodes}; 95% interval {low} to {high}%."
+        hint = f"Reached in {share:.0%} of {episodes}" + (
+            "." if None in ends else f"; 95% interval {100 * ends[0]:.0f} to {100 * ends[1]:.0f}%."
+        )
     strength = "strong" if share > 0.5 else "weak" if reached is not None else "empty"
     return (
         f'<g class="goal {strength}" style="--share:{100 * share:.1f}%"><title>{escape(hint)}</title>'

@@ -41,31 +41,34 @@ def study_page(study: Path | str) -> Path:
     if not cells:
         raise ValueError(f"{study / 'study.json'} holds no finished run.")
     best = max(cells, key=lambda cell: cell["final"]["mean"])
-    pair = [cells[0], best] if best is not cells[0] else [best]
+    pair = [cells[0], best if best is not cells[0] else cells[-1]]
+    pair = pair[: len(cells)]
     package = files("evaluation")
     page = Template((package / "study.html").read_text()).substitute(
         style=(package / "page.css").read_text(),
         script=(package / "page.js").read_text(),
         name=escape(str(found.get("name") or study.name)),
         about=escape(found.get("about", "")),
-        headline=_headline(cells[0], best),
+        headline=_headline(cells[0], best, len(cells) - 1) + _missing(found.get("missing", [])),
         stage=_stage(cells, found),
-        films=_side_by_side("How they act", pair, study, _film),
+        films=_side_by_side("How they act", pair, lambda cell: _film(_run(study, cell))),
         tested=_tested(study, cells),
-        maps=_side_by_side("Where they succeed", pair, study, _goals),
-        values=_side_by_side("What their critics hold to be near", pair, study, lambda run: _picture(run / _MAP)),
-        inside=_side_by_side("What is inside them", pair, study, lambda run: _picture(run / _INSIDE)),
+        maps=_succeed(study, cells, pair),
+        values=_side_by_side(
+            "What their critics hold to be near", pair, lambda cell: _picture(_run(study, cell) / _MAP)
+        ),
+        inside=_side_by_side("What is inside them", pair, lambda cell: _picture(_run(study, cell) / _INSIDE)),
         looked=_looked(study, cells),
         profiles=profiles(cells) if min(len(cell["runs"]) for cell in cells) > 1 else "",
         table=study_table(cells, found["threshold"]),
-        origin=_origin(found),
+        origin=_origin(found, study),
     )
     partial = study / ".report.partial.html"
     partial.write_text(page)
     return partial.replace(study / "report.html")
 
 
-def _headline(first: Cell, best: Cell) -> str:
+def _headline(first: Cell, best: Cell, others: int) -> str:
     if best is first:
         return (
             f'<p class="claim"><strong>{100 * first["final"]["mean"]:.0f}<i>%</i></strong> <span>of the time at '
@@ -78,14 +81,22 @@ def _headline(first: Cell, best: Cell) -> str:
         number, words = f"{100 * best['final']['mean']:.0f}<i>%</i>", "of the time at the goal, where the first has 0"
     else:
         number, words = f"{best['over_first']:.1f}<i>×</i>", "the time at the goal"
-    verdict = "the interval of their difference is above 0"
-    if (best["beyond_first"]["ci_low"] or 0) <= 0:
+    together = f", and stays so for {others} comparisons together" if others > 1 else ""
+    verdict = f"the interval of their difference is above 0{together}"
+    if not best["above_first"]:
         number, words = "≈", f"no difference that {_seeds(best)} can tell; highest"
         verdict = f"of their difference {percent(best['beyond_first'])}"
     return (
         f'<p class="claim"><strong>{number}</strong> <span>{words} with {escape(best["label"])}'
         f"<small>{against}; {_seeds(best)}, 95% intervals; {verdict}</small></span></p>"
     )
+
+
+def _missing(names: list[str]) -> str:
+    if not names:
+        return ""
+    some = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+    return f'<p class="task">Not finished, and not in these numbers: {escape(some)} ({len(names)} in all).</p>'
 
 
 def _seeds(cell: Cell) -> str:
@@ -99,28 +110,49 @@ def _stage(cells: list[Cell], found: dict[str, Any]) -> str:
     )
 
 
-def _side_by_side(title: str, pair: list[Cell], study: Path, draw: Callable[[Path], str]) -> str:
-    drawn = [(cell, draw(_run(study, cell))) for cell in pair]
+def _side_by_side(
+    title: str, pair: list[Cell], draw: Callable[[Cell], str], whose: str = "the first seed of each, not picked"
+) -> str:
+    drawn = [(cell, draw(cell)) for cell in pair]
     shown = "".join(
         f"<figure><figcaption>{escape(cell['label'])}</figcaption>{one}</figure>" for cell, one in drawn if one
     )
-    small = f"<small>seed {pair[0]['runs'][0]['seed']} of each, not picked</small>"
+    small = f"<small>{whose}</small>"
     return f'<section><h2>{title} {small}</h2><div class="two">{shown}</div></section>' if shown else ""
 
 
+def _succeed(study: Path, cells: list[Cell], pair: list[Cell]) -> str:
+    """Maps of goals: of all seeds where the study was tested, else of a seed of each."""
+    title, tested = "Where they succeed", _of_these_runs(study / "tested.json", cells)
+    by_name = {cell["name"]: cell for cell in tested["cells"]} if tested else {}
+    if all(by_name.get(cell["name"], {}).get("goals") for cell in pair):
+        return _side_by_side(title, pair, lambda cell: _goals(by_name[cell["name"]]), "mean of all seeds")
+    return _side_by_side(title, pair, lambda cell: _goals(_evaluation(_run(study, cell))))
+
+
 def _tested(study: Path, cells: list[Cell]) -> str:
-    if not (study / "tested.json").is_file():
+    tested = _of_these_runs(study / "tested.json", cells)
+    if tested is None:
         return ""
     names = {cell["name"]: cell["label"] for cell in cells}
-    return f"<section><h2>Tested</h2>{tested_table(json.loads((study / 'tested.json').read_text()), names)}</section>"
+    return f"<section><h2>Tested</h2>{tested_table(tested, names)}</section>"
 
 
 def _looked(study: Path, cells: list[Cell]) -> str:
-    if not (study / "inside.json").is_file():
+    looked = _of_these_runs(study / "inside.json", cells)
+    if looked is None:
         return ""
     names = {cell["name"]: cell["label"] for cell in cells}
-    table = inside_table(json.loads((study / "inside.json").read_text()), names)
-    return f"<section><h2>What depth does inside</h2>{table}</section>"
+    return f"<section><h2>What depth does inside</h2>{inside_table(looked, names)}</section>"
+
+
+def _of_these_runs(file: Path, cells: list[Cell]) -> dict[str, Any] | None:
+    """What a file says of the agents at the ends of the study's runs; nothing where it is of others, or not there."""
+    if not file.is_file():
+        return None
+    content = json.loads(file.read_text())
+    ends = {cell["name"]: [[run["seed"], run["curve"]["env_steps"][-1]] for run in cell["runs"]] for cell in cells}
+    return content if {cell["name"]: cell.get("agents") for cell in content["cells"]} == ends else None
 
 
 def _run(study: Path, cell: Cell) -> Path:
@@ -133,10 +165,11 @@ def _film(run: Path) -> str:
     return f'<video autoplay loop muted playsinline controls src="{_inline(run / _FILM, "video/mp4")}"></video>'
 
 
-def _goals(run: Path) -> str:
-    if not (run / "evaluation.json").is_file():
-        return ""
-    tested = json.loads((run / "evaluation.json").read_text())
+def _evaluation(run: Path) -> dict[str, Any]:
+    return json.loads((run / "evaluation.json").read_text()) if (run / "evaluation.json").is_file() else {}
+
+
+def _goals(tested: dict[str, Any]) -> str:
     goals, task = tested.get("goals"), tested.get("task") or {}
     return maze_map(str(task["maze"]), float(task["cell_size"]), goals) if goals and task.get("maze") else ""
 
@@ -145,9 +178,12 @@ def _picture(png: Path) -> str:
     return f'<img alt="" src="{_inline(png, "image/png")}">' if png.is_file() else ""
 
 
-def _origin(found: dict[str, Any]) -> str:
+def _origin(found: dict[str, Any], study: Path) -> str:
     minutes = sum(run["seconds"] for cell in found["cells"] for run in cell["runs"]) / 60
-    cost = f'<p class="note">All runs together: {minutes / 60:.1f} hours, as run.</p>'
+    cost = f'<p class="note">The sum of all runs\' times, some side by side: {minutes / 60:.1f} hours.</p>'
+    files = (study / name for name in ("tested.json", "inside.json"))
+    later = [json.loads(file.read_text())["origin"]["command"] for file in files if file.is_file()]
+    cost += "".join(f'<p class="note"><code>{escape(command)}</code></p>' for command in later)
     theirs = found.get("published")
     source = f'<p class="note">Published curves: {escape(theirs["source"])}.</p>' if theirs else ""
     return f"<section><h2>How it was made</h2>{facts(found['origin'])}{cost}{source}</section>"

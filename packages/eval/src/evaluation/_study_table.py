@@ -8,17 +8,17 @@ from evaluation._study_charts import Cell, percent
 from evaluation._tables import METRICS, amount, between, count
 
 
-def study_table(cells: list[Cell], threshold: float) -> str:
-    """Scores, comparisons with the first cell, costs; `threshold` is the score of the column of steps."""
+def study_table(cells: list[Cell], threshold: float | None) -> str:
+    """Scores, comparisons with the first cell, costs; `threshold` is the score of the column of steps, if any."""
     head = (
         "",
         "Runs",
         "Final, %",
         "IQM, %",
         "Beyond the first, %",
-        "Better than the first",
+        "Better than the first, %",
         "Mean of the curve, %",
-        f"Steps to {100 * threshold:.0f}%",
+        "Steps to a score" if threshold is None else f"Steps to {100 * threshold:.0f}% (median)",
         "Minutes",
         "Parameters",
     )
@@ -33,16 +33,18 @@ def study_table(cells: list[Cell], threshold: float) -> str:
 def _row(cell: Cell) -> str:
     reached = [run["reached"] for run in cell["runs"] if run["reached"]["env_steps"] is not None]
     reached.sort(key=lambda at: at["env_steps"])
-    middle = (len(cell["runs"]) - 1) // 2  # of all runs, those that never got there last
+    middle = len(cell["runs"]) // 2  # of all runs, those that never got there last; of two, the slower
     at = reached[middle] if len(reached) > middle else None
-    steps = f"{quantity(at['env_steps'])}, {at['seconds'] / 60:.1f} min" if at else "–"
+    steps = (
+        f"{quantity(at['env_steps'])}, {quantity(at['updates'])} updates, {at['seconds'] / 60:.1f} min" if at else "–"
+    )
     better = cell.get("better_than_first")
     values = (
         str(len(cell["runs"])),
         percent(cell["final"]),
-        f"{100 * cell['iqm']:.1f}",
+        percent(cell["iqm"]),
         percent(cell["beyond_first"]) if better else "–",
-        f"{100 * better['mean']:.0f}%" if better else "–",
+        percent(better) if better else "–",
         percent(cell["area"]),
         f"{steps} <small>{len(reached)} of {len(cell['runs'])}</small>",
         f"{cell['seconds'] / 60:.1f}",
