@@ -73,12 +73,18 @@ def test_the_numbers_of_cells(study, tmp_path):
     assert 0.55 <= iqm["ci_low"] < iqm["mean"] < iqm["ci_high"] <= 0.65
 
 
-def test_where_the_threshold_is_reached(study):
+def test_where_thresholds_are_reached(study, tmp_path):
     found = study_results.collect(study, ORIGIN)
-    assert found["threshold"] == pytest.approx(0.3)  # half of the best cell's
-    reached = {cell["name"]: [run["reached"] for run in cell["runs"]] for cell in found["cells"]}
+    assert found["thresholds"] == pytest.approx([0.3])  # half of the best cell's
+    reached = {cell["name"]: [run["reached"][0] for run in cell["runs"]] for cell in found["cells"]}
     assert reached["depth4"] == [dict.fromkeys(("env_steps", "updates", "seconds"))] * 3
     assert reached["depth32"][2] == {"env_steps": 5_000, "updates": 50, "seconds": 10}  # 0.65 * 5 / 10
+    found = study_results.collect(study, ORIGIN, (0.1, 0.64))
+    assert [at["env_steps"] for at in found["cells"][-1]["runs"][2]["reached"]] == [2_000, 10_000]
+    study_results.write(found, tmp_path)
+    text = evaluation.study_page(tmp_path).read_text()
+    assert "<th>Steps to 10% (median)</th><th>Steps to 64% (median)</th>" in text
+    assert "<td>2k, 20 updates, 0.1 min <small>3 of 3</small></td><td>– <small>1 of 3</small></td>" in text
 
 
 def test_the_critical_depth_is_where_the_score_jumps_beyond_chance(study, tmp_path):
@@ -122,8 +128,8 @@ def a_final(score: float) -> dict:
 def test_a_score_of_nothing_is_no_threshold(tmp_path):
     runs = [a_run(tmp_path, {"depth": depth}, 0, 0.0) for depth in ("4", "8")]
     found = study_results.collect(runs, ORIGIN)
-    assert found["threshold"] is None and found["cells"][0]["runs"][0]["reached"]["env_steps"] is None
-    assert "<th>Steps to a score</th>" in page(runs, tmp_path)
+    assert found["thresholds"] == [] and found["cells"][0]["runs"][0]["reached"] == []
+    assert "Steps to" not in page(runs, tmp_path)
 
 
 def test_a_shorter_run_is_no_run_of_the_study(study, tmp_path):

@@ -21,31 +21,32 @@ _PROFILE = np.linspace(0, 1, 101)  # scores for which the share of runs above is
 _KEPT = ("env_steps", "updates", "seconds")
 
 
-def collect(runs: Sequence[Run], origin: dict[str, Any]) -> dict[str, Any]:
+def collect(runs: Sequence[Run], origin: dict[str, Any], thresholds: Sequence[float] = ()) -> dict[str, Any]:
     """Everything that is compared, of the runs that are finished; `missing` names the others.
 
     Of a run: `final`, the mean of its last `LATE` evaluations; `area`, the mean height of its curve; where it first
-    `reached` the threshold, half of the best cell's final score. Of a cell: means over seeds with Student's interval,
-    interquartile mean with a bootstrap's, performance profile, and how it differs from the first cell (Welch);
-    `above_first` is whether it is better for sure, with as many comparisons as there are other cells. `critical` is
-    the cell that rises most above the one before it, if it does so for sure; only on one axis of rising numbers.
+    `reached` each of `thresholds`, which are half of the best cell's final score if none are given. Of a cell: means
+    over seeds with Student's interval, interquartile mean with a bootstrap's, performance profile, and how it differs
+    from the first cell (Welch); `above_first` is whether it is better for sure, with as many comparisons as there are
+    other cells. `critical` is the cell that rises most above the one before it, if it does so for sure; only on one
+    axis of rising numbers.
+
+    Raises:
+        UserError: the runs of a cell cannot be compared, or their metrics are damaged.
     """
     done = [run for run in runs if _finished(run)]
     cells = [_cell(name, done) for name in dict.fromkeys(run.cell.name for run in done)]
     if cells:
         _compare(cells)
-    threshold = max((cell["final"]["mean"] for cell in cells), default=0.0) / 2 or None
+    half = max((cell["final"]["mean"] for cell in cells), default=0.0) / 2
+    thresholds = [*thresholds] or ([half] if half else [])
     for run in (run for cell in cells for run in cell["runs"]):
-        scores = np.array(run["curve"][SCORE])
-        curve = {name: np.array(run["curve"][name], float) for name in _KEPT}
-        run["reached"] = {
-            name: None if threshold is None else evaluation.reached(at, scores, threshold) for name, at in curve.items()
-        }
+        run["reached"] = [_reached(run["curve"], threshold) for threshold in thresholds]
     return {
         "missing": [run.name for run in runs if run not in done],
         "what": f"{SCORE}, mean of the last {LATE} evaluations of a run",
         "interval": "95 %, over seeds",
-        "threshold": threshold,
+        "thresholds": thresholds,
         "axes": list(runs[0].cell.values),
         "critical": _critical(cells) if _rising([cell["values"] for cell in cells]) else None,
         "origin": origin,
@@ -73,6 +74,11 @@ def table(found: dict[str, Any]) -> str:
             against = f"{times}{shown(cell['beyond_first'], '+.3f')}"
         lines.append(f"{cell['name']:<{wide}} {len(cell['runs']):>2}  {shown(cell['final'], '.3f'):<22} {against}")
     return "\n".join(lines)
+
+
+def _reached(curve: dict[str, list[float]], threshold: float) -> dict[str, float | None]:
+    scores = np.array(curve[SCORE])
+    return {name: evaluation.reached(np.array(curve[name], float), scores, threshold) for name in _KEPT}
 
 
 def _finished(run: Run) -> bool:

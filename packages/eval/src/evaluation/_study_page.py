@@ -60,7 +60,7 @@ def study_page(study: Path | str) -> Path:
         inside=_side_by_side("What is inside them", pair, lambda cell: _picture(_run(study, cell) / _INSIDE)),
         looked=_looked(study, cells),
         profiles=profiles(cells) if min(len(cell["runs"]) for cell in cells) > 1 else "",
-        table=study_table(cells, found["threshold"]),
+        table=study_table(cells, found["thresholds"]),
         origin=_origin(found, study),
     )
     partial = study / ".report.partial.html"

@@ -8,8 +8,8 @@ from evaluation._study_charts import Cell, percent
 from evaluation._tables import METRICS, amount, between, count
 
 
-def study_table(cells: list[Cell], threshold: float | None) -> str:
-    """Scores, comparisons with the first cell, costs; `threshold` is the score of the column of steps, if any."""
+def study_table(cells: list[Cell], thresholds: list[float]) -> str:
+    """Scores, comparisons with the first cell, costs; `thresholds` are the scores of the columns of steps."""
     head = (
         "",
         "Runs",
@@ -18,7 +18,7 @@ def study_table(cells: list[Cell], threshold: float | None) -> str:
         "Beyond the first, %",
         "Better than the first, %",
         "Mean of the curve, %",
-        "Steps to a score" if threshold is None else f"Steps to {100 * threshold:.0f}% (median)",
+        *(f"Steps to {100 * threshold:.0f}% (median)" for threshold in thresholds),
         "Minutes",
         "Parameters",
     )
@@ -31,13 +31,6 @@ def study_table(cells: list[Cell], threshold: float | None) -> str:
 
 
 def _row(cell: Cell) -> str:
-    reached = [run["reached"] for run in cell["runs"] if run["reached"]["env_steps"] is not None]
-    reached.sort(key=lambda at: at["env_steps"])
-    middle = len(cell["runs"]) // 2  # of all runs, those that never got there last; of two, the slower
-    at = reached[middle] if len(reached) > middle else None
-    steps = (
-        f"{quantity(at['env_steps'])}, {quantity(at['updates'])} updates, {at['seconds'] / 60:.1f} min" if at else "–"
-    )
     better = cell.get("better_than_first")
     values = (
         str(len(cell["runs"])),
@@ -46,11 +39,21 @@ def _row(cell: Cell) -> str:
         percent(cell["beyond_first"]) if better else "–",
         percent(better) if better else "–",
         percent(cell["area"]),
-        f"{steps} <small>{len(reached)} of {len(cell['runs'])}</small>",
+        *(_steps(there) for there in zip(*(run["reached"] for run in cell["runs"]), strict=True)),
         f"{cell['seconds'] / 60:.1f}",
         f"{(cell['parameters'] or {}).get('all', 0):,}",
     )
     return f'<tr><th scope="row">{escape(cell["label"])}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'
+
+
+def _steps(runs: tuple[dict[str, float | None], ...]) -> str:
+    """Where the middle one of a cell's runs first had a score, those that never had it last; of two, the slower."""
+    there = sorted((run for run in runs if run["env_steps"] is not None), key=lambda run: run["env_steps"] or 0)
+    steps, middle = "–", len(runs) // 2
+    if len(there) > middle:
+        at, updates, seconds = (there[middle][name] or 0 for name in ("env_steps", "updates", "seconds"))
+        steps = f"{quantity(at)}, {quantity(updates)} updates, {seconds / 60:.1f} min"
+    return f"{steps} <small>{len(there)} of {len(runs)}</small>"
 
 
 def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
