@@ -70,6 +70,7 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
     trainer, agent, seed = saved_agent.load(configuration, directory, step)
     evaluator = saved_agent.evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
+    origin["learned"] = results.learned(directory, step)
     test = results.Test(evaluator, trainer.algorithm, agent, seed, step, origin, FLAGS.policy)
     print(results.table(test.numbers(out)))
     print(f"\n{out / results.evaluation_file(FLAGS.policy)}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import exits
+import learning_curve
 import provenance
 import run_directory
 from exits import UserError
@@ -80,6 +81,20 @@ class Test:
             print(how)
 
 
+def learned(directory: Path, step: int) -> dict[str, Any] | None:
+    """How a run came to its agent of `step` env steps, where its metrics are still there.
+
+    `final` and `area` of its learning curve up to there, as a study has them, and where it first `reached` half of
+    `final`, if that is above 0.
+    """
+    lines = [line for line in learning_curve.evaluations(directory) if line["env_steps"] <= step]
+    if not lines:
+        return None
+    found = learning_curve.summary(lines)
+    half = learning_curve.reached(found["curve"], found["final"] / 2) if found["final"] else None
+    return {"final": found["final"], "area": found["area"], "reached": half}
+
+
 def table(result: dict[str, Any]) -> str:
     """The numbers of `evaluation.json` for a person: a metric a line, then a goal a line."""
     metrics = {name: value for name, value in result.items() if name.startswith("eval/")}
@@ -95,7 +110,18 @@ def table(result: dict[str, Any]) -> str:
         shown = f"{value['mean']:9.3f}   {_interval(value)}" if value else "        -"
         what = f"eval/success_any, goal ({at}), n = {goal['n']}"
         lines.append(f"{what:40}{shown}")
+    if learned := result["run"].get("learned"):
+        lines += ["", _learned(learned)]
     return "\n".join(lines)
+
+
+def _learned(learned: dict[str, Any]) -> str:
+    line = f"while learning: {learned['final']:.1%} of the time at the goal (last {learning_curve.LATE} evaluations)"
+    line += f", mean of the whole curve {learned['area']:.1%}"
+    if at := learned["reached"]:
+        line += f"; half of the former after {at['env_steps']:,.0f} env steps, {at['updates']:,.0f} updates"
+        line += f", {at['seconds'] / 60:.1f} minutes"
+    return line
 
 
 def _interval(value: dict[str, Any]) -> str:

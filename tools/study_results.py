@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import learning_curve
 import numpy as np
 import run_directory
 from exits import UserError
+from learning_curve import LATE, SCORE
 from study_grid import Run
 
-import crl
 import evaluation
 
 FILE = "study.json"
-SCORE = "eval/time_at_goal_fraction"
-LATE = 5  # evaluations at the end of a run whose mean is its final score: single ones flicker
 _PROFILE = np.linspace(0, 1, 101)  # scores for which the share of runs above is told
-_KEPT = ("env_steps", "updates", "seconds")
 
 
 def collect(runs: Sequence[Run], origin: dict[str, Any], thresholds: Sequence[float] = ()) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def collect(runs: Sequence[Run], origin: dict[str, Any], thresholds: Sequence[fl
     half = max((cell["final"]["mean"] for cell in cells), default=0.0) / 2
     thresholds = [*thresholds] or ([half] if half else [])
     for run in (run for cell in cells for run in cell["runs"]):
-        run["reached"] = [_reached(run["curve"], threshold) for threshold in thresholds]
+        run["reached"] = [learning_curve.reached(run["curve"], threshold) for threshold in thresholds]
     return {
         "missing": [run.name for run in runs if run not in done],
         "what": f"{SCORE}, mean of the last {LATE} evaluations of a run",
@@ -76,11 +74,6 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _reached(curve: dict[str, list[float]], threshold: float) -> dict[str, float | None]:
-    scores = np.array(curve[SCORE])
-    return {name: evaluation.reached(np.array(curve[name], float), scores, threshold) for name in _KEPT}
-
-
 def _finished(run: Run) -> bool:
     return run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps"))
 
@@ -98,7 +91,7 @@ def _rising(values: Sequence[dict[str, str]]) -> bool:
 
 def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     mine = [run for run in runs if run.cell.name == name]
-    lines = [_evaluations(run) for run in mine]
+    lines = [learning_curve.evaluations(run.directory) for run in mine]
     # A run that went on with another distance between evaluations has steps that the others lack.
     common = set.intersection(*({line["env_steps"] for line in each} for each in lines))
     if not common:
@@ -120,30 +113,9 @@ def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _evaluations(run: Run) -> list[dict[str, Any]]:
-    """The lines of a run's metrics that are evaluations.
-
-    Raises:
-        UserError: a line is none of metrics.
-    """
-    try:
-        return [line for line in crl.read_metrics(run.directory / "metrics.jsonl") if SCORE in line]
-    except ValueError as e:
-        raise UserError(str(e)) from e
-
-
 def _run(run: Run, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    steps, scores = (np.array([line[name] for line in lines], float) for name in ("env_steps", SCORE))
     meta = json.loads((run.directory / run_directory.META).read_text())
-    return {
-        "seed": run.seed,
-        "final": float(scores[-LATE:].mean()),
-        "area": evaluation.area(steps, scores),
-        "updates": lines[-1]["updates"],
-        "seconds": lines[-1]["seconds"],
-        "parameters": meta.get("parameters"),
-        "curve": {name: [line[name] for line in lines] for name in (*_KEPT, SCORE)},
-    }
+    return {"seed": run.seed, "parameters": meta.get("parameters"), **learning_curve.summary(lines)}
 
 
 def _mean_curve(runs: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
