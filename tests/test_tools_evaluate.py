@@ -59,15 +59,7 @@ def test_gives_the_numbers_of_training_and_a_film(run, tmp_path):
     assert len(named) == 6 and {name: result[name]["mean"] for name in named} == named
     assert all(name in shown for name in named) and "after 240 env steps, 4 episodes" in shown
     assert all(value.keys() >= {"mean", "ci_low", "ci_high", "n"} for name, value in result.items() if "/" in name)
-    curve = [line for line in lines if line["env_steps"] <= 240 and "eval/distance" in line]
-    scores = [line["eval/time_at_goal_fraction"] for line in curve]
-    learned = result["run"]["learned"]
-    assert learned["final"] == pytest.approx(sum(scores[-5:]) / len(scores[-5:])) and 0 <= learned["area"] <= 1
     assert "mean of the whole curve" in shown
-    if learned["final"]:
-        first = next(line for line, score in zip(curve, scores, strict=True) if score >= learned["final"] / 2)
-        assert learned["reached"] == {name: first[name] for name in ("env_steps", "updates", "seconds")}
-        assert f"half of the former after {first['env_steps']:,} env steps" in shown
     assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
 
 
