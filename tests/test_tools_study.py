@@ -1,21 +1,15 @@
-"""A study: its grid, its runs side by side, and that it ends the same however often it is stopped."""
+"""A study: its grid, what it refuses, and that it ends the same however often it is stopped."""
 
-import json
-import signal
-import subprocess
-import sys
-import time
+import os
 from pathlib import Path
 
+import devices
 import exits
-import numpy as np
 import pytest
 import study
 import study_grid
-import study_slots
 from exits import UserError
-from study_table import SCORE, Table
-from tool_runs import TINY, as_a_user, settings, start
+from tool_runs import TINY, as_a_user, settings
 
 ROOT = Path(__file__).parent.parent
 GRID = """
@@ -26,7 +20,6 @@ include 'configs/quickstart.gin'
 study.grid.axes = {AXES}
 study.grid.seeds = (0, 3)
 """
-LONGER = ("study.grid.seeds = (0,)", "train.env_steps = 4_800", "train.eval_every = 2_400")
 DEPTHS = "{'nets.ResidualMLP.depth': (4, 8)}"
 
 
@@ -72,7 +65,19 @@ def test_every_cell_with_every_seed(tmp_path: Path):
         ("{'nets.ResidualMLP.depth': (4, 6)}", "", "must be a multiple of its block's 4 layers; got 6."),
         (DEPTHS, "study.grid.seeds = (1, 1)", "must be different integers >= 0"),
         (DEPTHS, "study.grid.seeds = 3", "must be different integers >= 0"),
-        (DEPTHS, "study.grid.cells = 3", "`study.grid` has no parameter `cells`; it has axes and seeds."),
+        (DEPTHS, "train.seeds = (1, 2)", "crl.train.seeds must not be bound in a study, which has `study.grid.seeds`"),
+        (DEPTHS, "train.evaluate = None", "crl.train.evaluate of a study must be an evaluator"),
+        ("{'train.seed': (0, 1)}", "", "must not change crl.train.seed"),
+        ("{'some': {'a': {'crl.train.seed': 1}, 'b': {}}}", "", "must not change crl.train.seed"),
+        (
+            "{'block': {'residual': {}, 'other': {'nets.ResidualMLP.block': @nets.HypersphericalBlock}}}",
+            "nets.ResidualBlock.layers = 2",
+            "`nets.ResidualBlock.layers` is bound, but nothing in this configuration uses it.",
+        ),
+        ("{'train.eval_every': (240, 0)}", "", "`eval_every` of train must be an integer from 1 to"),
+        (DEPTHS, "study.grid.cells = 3", "`study.grid` has no parameter `cells`; it has axes, seeds, thresholds."),
+        (DEPTHS, "study.grid.thresholds = (0.4, 0.2)", "must be rising shares of the time, such as (0.2, 0.4); got"),
+        (DEPTHS, "study.grid.thresholds = (20,)", "must be rising shares of the time, such as (0.2, 0.4); got (20,)"),
     ],
 )
 def test_a_grid_that_makes_no_sense(tmp_path: Path, monkeypatch, capsys, axes: str, more: str, words: str):
@@ -99,139 +104,61 @@ def test_wrong_arguments(arguments, words: str, monkeypatch, capsys):
     assert words in capsys.readouterr().err
 
 
+def test_only_labels_speak_for_themselves(tmp_path: Path):
+    axes = "{'nets.ResidualMLP.norm': (True, None), 'energy': {'l2': {}, '8': {'nets.ResidualMLP.depth': 8}}}"
+    cells, _ = study_grid.read([written(tmp_path, axes)], [])
+    assert [cell.name for cell in cells] == ["norm_True_l2", "norm_True_energy8", "norm_None_l2", "norm_None_energy8"]
+    assert cells[0].values == {"norm": "True", "energy": "l2"}
+
+
+def stored(file: str, directory: Path, *more: str) -> None:
+    """The start of a run of the first cell with the second seed."""
+    configuration = study_grid.read([file], more)[0][0].configuration.of_seed(3)
+    directory.mkdir(parents=True)
+    (directory / "config.gin").write_text(configuration.text())
+
+
+def test_what_memory_decides_is_decided_once(tmp_path: Path, monkeypatch, capsys):
+    file = written(tmp_path)
+    auto = settings(*TINY, "nets.ResidualMLP.remat = 'auto'")
+    stored(file, tmp_path / "out/depth4/seed3", *TINY, "nets.ResidualMLP.remat = 1")  # what it chose then
+    with as_a_user(monkeypatch):
+        assert run("--gin", file, *auto, "--out", str(tmp_path / "out"), "--dry_run") == exits.SUCCESS
+        said = capsys.readouterr().out
+        assert said.count("nets.ResidualMLP.remat = 0, chosen from 0") == 1  # for depth 8, of which nothing is there
+        wider = settings("nets.ResidualMLP.width = 32")
+        assert run("--gin", file, *auto, *wider, "--out", str(tmp_path / "out"), "--dry_run") == exits.MISTAKE
+    assert capsys.readouterr().err.endswith("is 16 there and 32 here; choose another --out.\n")
+
+
+@pytest.mark.parametrize("set_by_user", [None, "true"])
+def test_only_the_study_itself_spares_the_gpu(tmp_path: Path, monkeypatch, capsys, set_by_user: str | None):
+    name = "XLA_PYTHON_CLIENT_PREALLOCATE"
+    monkeypatch.delenv(name, raising=False)
+    if set_by_user:
+        monkeypatch.setenv(name, set_by_user)
+    before, met, check = dict(os.environ), [], devices.check
+    monkeypatch.setattr(devices, "check", lambda kind: (met.append(os.environ.get(name)), check(kind))[1])
+    with as_a_user(monkeypatch):
+        file = written(tmp_path)
+        assert run("--gin", file, *settings(*TINY), "--out", str(tmp_path / "out"), "--dry_run") == exits.SUCCESS
+    assert met == [set_by_user or "false"] and dict(os.environ) == before
+    assert capsys.readouterr().out.count("waiting") == 4
+
+
+def test_an_error_names_the_flag_that_was_given(tmp_path: Path, monkeypatch, capsys):
+    file = written(tmp_path)
+    with as_a_user(monkeypatch):
+        assert run("--gin", file, *settings(*TINY), "--out", file) == exits.MISTAKE
+        assert capsys.readouterr().err == f"error: --out {file} cannot be written: File exists.\n"
+        (tmp_path / "out/depth4").mkdir(parents=True)
+        (tmp_path / "out/depth4/seed0").touch()
+        assert run("--gin", file, *settings(*TINY), "--out", str(tmp_path / "out")) == exits.MISTAKE
+        assert capsys.readouterr().err == f"error: --out {tmp_path}/out/depth4/seed0 is a file.\n"
+
+
 def run(*arguments: str) -> int:
     return exits.guard(study.main, ["study.py", *arguments])
-
-
-def job(tmp_path: Path, name: str, code: str) -> study_slots.Job:
-    """A job of Python code that may use `log(word)`, which writes the time and the word, and `tries()`."""
-    helpers = (
-        "import os, sys, time\n"
-        f"path = {str(tmp_path / 'events')!r}\n"
-        f"def log(word): open(path, 'a').write(f'{name} {{word}}\\n')\n"
-        f"def tries(): return open(path).read().count('{name} start')\n"
-        "log('start')\n"
-    )
-    cell = study_grid.Cell(name, {}, None)
-    run = study_grid.Run(cell, 0, tmp_path / name / "seed0")
-    return study_slots.Job(run, [sys.executable, "-c", helpers + code], tmp_path / f"{name}.log")
-
-
-def events(tmp_path: Path) -> list[str]:
-    return (tmp_path / "events").read_text().splitlines()
-
-
-def test_no_more_at_once_than_slots(tmp_path: Path):
-    jobs = [job(tmp_path, f"job{i}", "time.sleep(0.3); log('end')") for i in range(5)]
-    jobs[2].state = study_slots.FINISHED
-    study_slots.work_off(jobs, slots=2, retries=0, show=lambda: None)
-    assert {job.state for job in jobs} == {study_slots.FINISHED}
-    assert [job.tries for job in jobs] == [1, 1, 0, 1, 1]
-    under_way, most = 0, 0
-    for event in events(tmp_path):
-        under_way += 1 if event.endswith("start") else -1
-        most = max(most, under_way)
-    assert most == 2 and not any("job2" in event for event in events(tmp_path))
-
-
-def test_what_died_is_tried_again_and_a_mistake_is_not(tmp_path: Path):
-    jobs = [
-        job(tmp_path, "dies_twice", "os.kill(os.getpid(), 9) if tries() < 3 else None"),
-        job(tmp_path, "dies_always", "print('a word'); print(); sys.exit(1)"),
-        job(tmp_path, "mistake", f"print('error: so it is'); sys.exit({exits.MISTAKE})"),
-    ]
-    study_slots.work_off(jobs, slots=2, retries=2, show=lambda: None)
-    assert [job.state for job in jobs] == [study_slots.FINISHED, study_slots.FAILED, study_slots.FAILED]
-    assert [job.tries for job in jobs] == [3, 3, 1]
-    assert [job.last_words for job in jobs] == ["it said nothing", "a word", "error: so it is"]
-
-
-def test_each_slot_has_cores_of_its_own(tmp_path: Path):
-    for slots in (1, 2):
-        shares = study_slots.shares(slots)
-        cores = [core for share in shares for core in share]
-        assert len(shares) == slots and len(set(cores)) == len(cores)
-    shown = job(tmp_path, "cores", "log(sorted(os.sched_getaffinity(0)))")
-    study_slots.work_off([shown], slots=1, retries=0, show=lambda: None)
-    assert events(tmp_path)[-1] == f"cores {study_slots.shares(1)[0]}"
-
-
-def test_a_run_of_another_process_is_left_to_end(tmp_path: Path):
-    (tmp_path / "mine" / "seed0").mkdir(parents=True)
-    code = f"import fcntl\nfile = open({str(tmp_path / 'mine/seed0/.lock')!r}, 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
-    other = subprocess.Popen([sys.executable, "-c", code + "print('locked', flush=True)\ninput()"], stdin=-1, stdout=-1)
-    assert other.stdout.readline()
-    mine, shown = job(tmp_path, "mine", ""), []
-
-    def show() -> None:
-        shown.append(mine.tries)
-        if len(shown) == 2:
-            other.communicate(b"\n")
-
-    study_slots.work_off([mine], slots=1, retries=0, show=show)
-    assert shown[:2] == [0, 0] and mine.state == study_slots.FINISHED and mine.tries == 1
-
-
-def test_an_interruption_stops_what_runs_in_order(tmp_path: Path):
-    code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: (log('saved'), sys.exit(143)))\nlog('ready')\n"
-    jobs = [job(tmp_path, "one", code + "time.sleep(60)"), job(tmp_path, "two", "")]
-
-    def show() -> None:
-        if "one ready" in (events(tmp_path) if (tmp_path / "events").exists() else []):
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        study_slots.work_off(jobs, slots=1, retries=0, show=show)
-    assert events(tmp_path) == ["one start", "one ready", "one saved"]
-    assert [job.state for job in jobs] == [study_slots.WAITING] * 2
-
-
-def metrics(directory: Path) -> list[dict]:
-    lines = [json.loads(text) for text in (directory / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in x.items() if not k.startswith(("seconds", "speed/", "memory/"))} for x in lines]
-
-
-def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, monkeypatch, capsys):
-    file = written(tmp_path, "{'nets.ResidualMLP.depth': (8,)}")
-    arguments = ("--gin", file, *settings(*TINY, *LONGER), "--slots", "2")
-    directory = tmp_path / "broken" / "depth8" / "seed0"
-    # After SIGKILL its runs go on alone; the next study leaves them to end.
-    for number, file in ((signal.SIGTERM, "config.gin"), (signal.SIGKILL, "metrics.jsonl")):
-        process = start("study.py", *arguments, "--out", str(tmp_path / "broken"))
-        while process.poll() is None and not (directory / file).exists():
-            time.sleep(0.01)
-        process.send_signal(number)
-        out, err = process.communicate()
-        assert process.returncode == (128 + number if number == signal.SIGTERM else -number), out + err
-    monkeypatch.delenv("XLA_FLAGS")  # for all runs as `start` has it
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-    with as_a_user(monkeypatch):
-        for out in ("whole", "broken"):
-            assert run(*arguments, "--out", str(tmp_path / out)) == exits.SUCCESS
-            said, _ = capsys.readouterr()
-            assert "finished  depth8/seed0" in said and "100%" in said
-        one, other = (metrics(tmp_path / out / "depth8" / "seed0") for out in ("whole", "broken"))
-        assert one == other and one[-1]["env_steps"] >= 4_800
-        scores = [line[SCORE] for line in one if SCORE in line]
-        cells = [json.loads((tmp_path / out / "study.json").read_text())["cells"] for out in ("whole", "broken")]
-        for (cell,) in cells:
-            assert len(scores) == 3 and cell["name"] == "depth8" and cell["runs"][0]["curve"][SCORE] == scores
-            assert cell["final"] == {"mean": pytest.approx(np.mean(scores)), "ci_low": None, "ci_high": None}
-        assert run(*arguments, "--out", str(tmp_path / "whole")) == exits.SUCCESS
-        assert capsys.readouterr().out.count("finished") == 1  # and nothing is started
-
-
-def test_the_table_shows_how_far_runs_are(tmp_path: Path, capsys):
-    shown = job(tmp_path, "some", "")
-    configuration = study_grid.read([written(tmp_path)], [])[0][0].configuration
-    shown.run = study_grid.Run(study_grid.Cell("some", {}, configuration), 0, tmp_path)
-    total = configuration.value("crl.train.env_steps")
-    line = {"env_steps": total // 2, "speed/env_steps_per_second": 1234.5, "eval/time_at_goal_fraction": 0.25}
-    (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + '\n{"env_st')
-    with Table([shown]) as table:
-        table.show()
-    assert "waiting" in (said := capsys.readouterr().out) and "50%" in said and "1,234" in said and "0.25" in said
-    assert study_slots.Job(shown.run, [], tmp_path / "no.log").last_words == "it said nothing"
 
 
 def test_a_user_error_of_reading_is_one(tmp_path: Path):

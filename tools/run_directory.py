@@ -40,8 +40,10 @@ def given(path: str) -> Path:
         raise UserError(f"{path}: {sentence(e)}.") from e
 
 
-def stored(directory: Path) -> Configuration | None:
+def stored(directory: Path, flag: str = "--run_dir") -> Configuration | None:
     """The configuration in a run directory, unchecked; `None` where the directory is new or empty.
+
+    `flag` is what the user named the place by.
 
     Raises:
         UserError: it is not a directory, or holds other things and no configuration.
@@ -53,9 +55,9 @@ def stored(directory: Path) -> Configuration | None:
         except (OSError, UnicodeDecodeError) as e:
             raise UserError(f"{file} cannot be read: {e}.") from e
     if directory.exists() and not directory.is_dir():
-        raise UserError(f"--run_dir {directory} is a file.")
+        raise UserError(f"{flag} {directory} is a file.")
     if directory.is_dir() and any(not _left_over(path.name) for path in directory.iterdir()):
-        raise UserError(f"--run_dir {directory} holds other things and no {CONFIG}, so it is not a run to go on with.")
+        raise UserError(f"{flag} {directory} holds other things and no {CONFIG}, so it is not a run to go on with.")
     return None
 
 
@@ -65,13 +67,13 @@ def holds(file: Path) -> bool:
     return file.name == CONFIG and any(path.exists() for path in beside)
 
 
-def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
+def refuse_other(directory: Path, given: Configuration, trusted: bool, flag: str = "--run_dir") -> None:
     """Raises `UserError` where the directory holds another run than `given` describes.
 
     What may differ is how long the run is, how it is evaluated and what is logged. The stored text is only
     read, nothing of it is built. Where it differs it is checked as somebody else's unless `trusted`.
     """
-    there = stored(directory)
+    there = stored(directory, flag)
     if there is None:
         return
     old, new = learning(there), learning(given)
@@ -84,7 +86,7 @@ def refuse_other(directory: Path, given: Configuration, trusted: bool) -> None:
         f"{name} is {old.get(name, 'not bound')} there and {new.get(name, 'not bound')} here" for name in different[:5]
     )
     more = f"; and {len(different) - 5} more" if len(different) > 5 else ""
-    raise UserError(f"{directory} holds another run: {shown}{more}; choose another --run_dir.")
+    raise UserError(f"{directory} holds another run: {shown}{more}; choose another {flag}.")
 
 
 def refuse_other_engine(directory: Path, engine: str) -> None:
@@ -190,13 +192,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path, flag: str = "--run_dir") -> Iterator[None]:
     """Makes the directory and keeps other processes from training in it until this one ends."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / ".lock").open("w")
     except OSError as e:
-        raise UserError(f"--run_dir {directory} cannot be written: {e.strerror}.") from e
+        raise UserError(f"{flag} {directory} cannot be written: {e.strerror}.") from e
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -209,12 +211,17 @@ def alone(directory: Path) -> Iterator[None]:
 
 def busy(directory: Path) -> bool:
     """Whether a process, of this machine at least, is training in the directory."""
+    return locked(directory / ".lock")
+
+
+def locked(path: Path) -> bool:
+    """Whether a process holds the lock on a file."""
     try:
-        with (directory / ".lock").open("r+") as file:
+        with path.open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no lock yet, or a file system without locks
+    except OSError:  # no file yet, or a file system without locks
         pass
     return False
 

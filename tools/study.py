@@ -5,21 +5,28 @@ python tools/study.py --gin configs/study/depth_laptop.gin --slots 2 --dry_run
 python tools/study.py --gin configs/study/depth_laptop.gin --set 'study.grid.seeds = (0, 1)' --out runs/depth2
 """
 
-import signal
+import inspect
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import devices
 import exits
+import remat
 import run_directory
 import study_grid
 import study_published
 import study_slots
 from absl import flags
+from configuration import Configuration
 from exits import UserError
 from study_table import Table
+
+_SIZES = ("nets.", "crl.Trainer", "crl.train")  # what has numbers that change no program but in its sizes
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_multi_string("gin", [], "The study; may be given several times, the later wins.", flag_values=FLAGS)
@@ -44,31 +51,39 @@ def main(argv: Sequence[str]) -> int:
             raise UserError(f"--{name} must be an integer >= {least}; got {FLAGS[name].value}.")
     cells, seeds = study_grid.read(FLAGS.gin, FLAGS.set)
     published = study_published.read(FLAGS.gin, FLAGS.set, cells)
+    thresholds = study_grid.thresholds(FLAGS.gin, FLAGS.set)
     out = run_directory.given(FLAGS.out) if FLAGS.out else Path("runs") / Path(FLAGS.gin[0]).stem
     devices.prepare(FLAGS.device)
-    _build(cells)
+    with _sparing():
+        cells = [_resolved(cell, [run_directory.of_seed(out / cell.name, seed) for seed in seeds]) for cell in cells]
+        _build(cells)
     jobs = [_job(run, out) for run in study_grid.runs(cells, seeds, out)]
-    for job in jobs:
-        run_directory.refuse_other(job.run.directory, job.run.cell.configuration.of_seed(job.run.seed), trusted=False)
+    for run in (job.run for job in jobs):
+        run_directory.refuse_other(run.directory, run.cell.configuration.of_seed(run.seed), trusted=False, flag="--out")
     if FLAGS.dry_run:
         for job in jobs:
             print(f"{job.state:<9} {job.run.name}")
         return exits.SUCCESS
-    with run_directory.alone(out):
+    with run_directory.alone(out, "--out"):
         for cell in cells:
             text = cell.configuration.text(f"Cell {cell.name} of a study, written by tools/study.py.")
             (out / "cells").mkdir(exist_ok=True)
             run_directory.write(_configuration(out, cell), text)
         status = _train(jobs)
-        _results(jobs, out, published, [*argv])
+        _results(jobs, out, published, thresholds, [*argv])
         return status
 
 
 def _job(run: study_grid.Run, out: Path) -> study_slots.Job:
-    command = study_slots.launch_command(_configuration(out, run.cell), run, FLAGS.device)
+    """A run as the command of its own that a user may give it as well, and how it stands."""
+    command = [sys.executable, str(Path(__file__).with_name("launch.py"))]
+    command += ["--gin", str(_configuration(out, run.cell)), "--set", f"crl.train.seed = {run.seed}"]
+    command += ["--run_dir", str(run.directory), "--device", FLAGS.device]
     job = study_slots.Job(run, command, out / "logs" / f"{run.cell.name}_{run.directory.name}.log")
     if run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps")):
         job.state = study_slots.FINISHED
+    else:
+        job.look()
     return job
 
 
@@ -76,8 +91,35 @@ def _configuration(out: Path, cell: study_grid.Cell) -> Path:
     return out / "cells" / f"{cell.name}.gin"
 
 
+def _resolved(cell: study_grid.Cell, directories: Sequence[Path]) -> study_grid.Cell:
+    """A cell with a number for `remat = 'auto'`: that of a run which is there, else one for all its seeds."""
+    there = [directory for directory in directories if (directory / run_directory.CONFIG).is_file()]
+    return replace(cell, configuration=remat.resolved(cell.configuration, [*there, *directories][0], FLAGS.device))
+
+
+@contextmanager
+def _sparing() -> Iterator[None]:
+    """JAX that starts meanwhile takes of a GPU what it needs, not three quarters for as long as the study lasts.
+
+    These are for the runs, whose environment is as it was.
+    """
+    name = "XLA_PYTHON_CLIENT_PREALLOCATE"
+    mine = name not in os.environ
+    os.environ.setdefault(name, "false")
+    try:
+        yield
+    finally:
+        if mine:
+            del os.environ[name]
+
+
 def _build(cells: Sequence[study_grid.Cell]) -> None:
-    """Builds what every cell describes, so that a wrong value is found before the first run."""
+    """Builds what every cell describes, so that a wrong value is found before the first run.
+
+    Every cell's names and values, its networks and its evaluations; and, which takes seconds, that an update can be
+    made and nothing is bound in vain, of the first of the cells that differ in mere sizes. Not whether the memory
+    suffices: each run looks at what is free when it starts.
+    """
     import composition
     import equinox as eqx
     import jax
@@ -85,31 +127,51 @@ def _build(cells: Sequence[study_grid.Cell]) -> None:
 
     import crl
 
-    Experiment(cells[0].configuration, FLAGS.device)  # with what takes seconds: is every binding used?
-    for cell in cells[1:]:
+    known = set()
+    for cell in cells:
+        if (kind := _kind(cell.configuration)) not in known:
+            Experiment(cell.configuration, FLAGS.device)
+            known.add(kind)
+            continue
         composition.load(cell.configuration)
-        trainer = composition.build_arguments(cell.configuration, crl.train, given=("run",))["trainer"]
+        arguments = composition.build_arguments(cell.configuration, crl.train, given=("run",))
         with composition.building(cell.configuration):
-            eqx.filter_eval_shape(trainer.agent, jax.random.key(0))
+            crl.check_schedule(**{name: arguments[name] for name in inspect.signature(crl.check_schedule).parameters})
+            eqx.filter_eval_shape(arguments["trainer"].agent, jax.random.key(0))
+
+
+def _kind(configuration: Configuration) -> frozenset[tuple[str, str]]:
+    """What cells share that differ in numbers of the networks and of training alone."""
+    values = {
+        str(key): "a number"
+        if key.selector.startswith(_SIZES) and type(binding.value) in (int, float)
+        else repr(binding.value)
+        for key, binding in configuration.bindings.items()
+    }
+    macros = {f"%{name}": repr(macro.value) for name, macro in configuration.macros.items()}
+    return frozenset((values | macros).items())
 
 
 def _train(jobs: Sequence[study_slots.Job]) -> int:
-    before = signal.signal(signal.SIGTERM, _stop)
     try:
         with Table(jobs) as table:
             study_slots.work_off(jobs, FLAGS.slots, FLAGS.retries, table.show)
-    except _Stopped:
+    except study_slots.Stopped as e:
         print("Stopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
-        return 128 + signal.SIGTERM
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        return 128 + e.args[0]
     failed = [job for job in jobs if job.state == study_slots.FAILED]
     for job in failed:
         print(f"error: {job.run.name} failed: {job.last_words} ({job.log})", file=sys.stderr)
     return exits.FAILURE if failed else exits.SUCCESS
 
 
-def _results(jobs: Sequence[study_slots.Job], out: Path, published: dict[str, Any] | None, argv: list[str]) -> None:
+def _results(
+    jobs: Sequence[study_slots.Job],
+    out: Path,
+    published: dict[str, Any] | None,
+    thresholds: Sequence[float],
+    argv: list[str],
+) -> None:
     import provenance
     import study_results
 
@@ -121,19 +183,11 @@ def _results(jobs: Sequence[study_slots.Job], out: Path, published: dict[str, An
         "versions": provenance.versions(),
         "time": provenance.now(),
     }
-    found = study_results.collect([job.run for job in jobs], origin) | {"published": published}
+    found = study_results.collect([job.run for job in jobs], origin, thresholds) | {"published": published}
     if found["cells"]:
         study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)
         evaluation.study_figure(found, out / "figure.png", out.name)
         print(f"\n{study_results.table(found)}\n\nDone: {evaluation.study_page(out)}")
-
-
-class _Stopped(Exception):
-    pass
-
-
-def _stop(*_: Any) -> None:
-    raise _Stopped
 
 
 if __name__ == "__main__":

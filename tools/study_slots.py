@@ -1,11 +1,12 @@
 """Runs of a study side by side: what is finished is skipped, what died is tried again, no run is lost."""
 
+import fcntl
 import os
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -14,8 +15,12 @@ import exits
 import run_directory
 from study_grid import Run
 
-WAITING, RUNNING, FINISHED, FAILED = "waiting", "running", "finished", "failed"
+WAITING, RUNNING, ELSEWHERE, FINISHED, FAILED = "waiting", "running", "running elsewhere", "finished", "failed"
 _POLL_SECONDS = 0.5
+
+
+class Stopped(Exception):
+    """A signal, whose number is given, came, and what ran has saved and ended."""
 
 
 @dataclass
@@ -26,8 +31,9 @@ class Job:
         run: what is to be done.
         command: does it, or goes on with it.
         log: where its words go.
-        state: waiting, running, finished or failed.
+        state: waiting, running, running elsewhere, finished or failed.
         tries: how often it was started.
+        cores: that a run elsewhere is known to have.
     """
 
     run: Run
@@ -36,6 +42,7 @@ class Job:
     state: str = WAITING
     tries: int = 0
     slot: int = -1
+    cores: tuple[int, ...] = ()
     _process: subprocess.Popen | None = field(default=None, repr=False)
     _output: IO | None = field(default=None, repr=False)
 
@@ -43,15 +50,22 @@ class Job:
         """Starts it on these cores."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._output = self.log.open("a")
-        with _on(cores):
+        with _held(self._hold, cores) as hold, _on(cores):
             self._process = subprocess.Popen(
                 self.command,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C is for the study, which stops its runs in order
+                pass_fds=[hold],
             )
         self.state, self.slot, self.tries = RUNNING, slot, self.tries + 1
+
+    def look(self) -> None:
+        """Looks whether another process does it: one that an earlier study, killed outright, has left, or a user's."""
+        left = run_directory.locked(self._hold)  # from its first moment; the directory it takes seconds later
+        self.state = ELSEWHERE if left or run_directory.busy(self.run.directory) else WAITING
+        self.cores = tuple(map(int, self._hold.read_text().split())) if left else ()
 
     def poll(self, retries: int) -> None:
         """Looks whether it has ended; one that died waits to be tried again, one that cannot work has failed."""
@@ -59,24 +73,33 @@ class Job:
         if code is None:
             return
         self._close()
-        if code == exits.SUCCESS:
+        if code == exits.MISTAKE and run_directory.busy(self.run.directory):  # another process was there first
+            self.state, self.tries = WAITING, self.tries - 1
+        elif code == exits.SUCCESS:
             self.state = FINISHED
         else:
             self.state = FAILED if code == exits.MISTAKE or self.tries > retries else WAITING
 
-    def stop(self) -> None:
-        """Asks it to save and end, and waits for that."""
+    def ask_to_stop(self) -> None:
+        """Asks it to save and end."""
         if self._process:
             self._process.terminate()
-            self._process.wait()
+
+    def wait(self) -> None:
+        """Waits for its end, if it runs."""
+        if self._process:
+            self.state = FINISHED if self._process.wait() == exits.SUCCESS else WAITING
             self._close()
-            self.state = WAITING
 
     @property
     def last_words(self) -> str:
         """The last line of its log."""
         lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
         return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+
+    @property
+    def _hold(self) -> Path:
+        return self.log.with_suffix(".cores")
 
     def _close(self) -> None:
         if self._output:
@@ -85,26 +108,41 @@ class Job:
 
 
 def work_off(jobs: Sequence[Job], slots: int, retries: int, show: Callable[[], None]) -> None:
-    """Runs all jobs, at most `slots` at once; an exception, such as Ctrl-C, stops those under way in order."""
+    """Runs all jobs, at most `slots` at once, those of other processes among them; these are left to end.
+
+    Whatever ends this early (SIGTERM or Ctrl-C: by `Stopped`), all that it started is asked to save and waited for.
+    """
     cores = shares(slots)
-    try:
-        while True:
-            for job in jobs:
-                if job.state == RUNNING:
-                    job.poll(retries)
-            taken = {job.slot for job in jobs if job.state == RUNNING}
-            # A run that outlived an earlier study, killed outright, is left to end.
-            waiting = (job for job in jobs if job.state == WAITING and not run_directory.busy(job.run.directory))
-            for slot in sorted(set(range(slots)) - taken):
-                if job := next(waiting, None):
+    with _noted() as signals:
+        try:
+            while not signals:
+                for job in jobs:
+                    if job.state == RUNNING:
+                        job.poll(retries)
+                    if job.state in (WAITING, ELSEWHERE):
+                        job.look()
+                waiting = (job for job in jobs if job.state == WAITING)
+                for slot, job in zip(_free(jobs, cores), waiting, strict=False):
                     job.start(slot, cores[slot])
-            show()
-            if not any(job.state in (WAITING, RUNNING) for job in jobs):
-                return
-            time.sleep(_POLL_SECONDS)
-    finally:
-        for job in jobs:
-            job.stop()
+                show()
+                if all(job.state in (FINISHED, FAILED) for job in jobs):
+                    return
+                time.sleep(_POLL_SECONDS)
+            raise Stopped(signals[0])
+        finally:
+            for job in jobs:  # all before the first is waited for: a cluster kills soon what it has asked to end
+                job.ask_to_stop()
+            for job in jobs:
+                job.wait()
+
+
+def _free(jobs: Sequence[Job], cores: Sequence[Sequence[int]]) -> list[int]:
+    """The slots to be filled: no more than runs elsewhere leave, and those last whose cores they have."""
+    taken = {job.slot for job in jobs if job.state == RUNNING}
+    elsewhere = [job for job in jobs if job.state == ELSEWHERE]
+    used = {core for job in elsewhere for core in job.cores}
+    free = [slot for slot in range(len(cores)) if slot not in taken]
+    return sorted(free, key=lambda slot: len(used & {*cores[slot]}))[: max(0, len(free) - len(elsewhere))]
 
 
 def shares(slots: int) -> list[list[int]]:
@@ -120,6 +158,35 @@ def shares(slots: int) -> list[list[int]]:
 
 
 @contextmanager
+def _noted() -> Iterator[list[int]]:
+    """Notes SIGTERM and Ctrl-C: an exception in the midst of a start or of a wait would leave a run that nobody stops.
+
+    One that is ignored, as a shell has it for what it runs in the background, stays so.
+    """
+    signals: list[int] = []
+    now = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: handler for number, handler in now.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, lambda number, _: signals.append(number))
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _held(path: Path, cores: Sequence[int]) -> Iterator[int]:
+    """A file that says which cores a run has, locked as long as a process is left that was given it."""
+    with path.open("w") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write(" ".join(map(str, cores)))
+        file.flush()
+        yield file.fileno()
+
+
+@contextmanager
 def _on(cores: Sequence[int]) -> Iterator[None]:
     """What is started meanwhile stays on these cores."""
     before = os.sched_getaffinity(0) if cores else None
@@ -130,20 +197,3 @@ def _on(cores: Sequence[int]) -> Iterator[None]:
     finally:
         if before:
             os.sched_setaffinity(0, before)
-
-
-def launch_command(configuration: Path, run: Run, device: str) -> list[str]:
-    """The command that makes a run; a user may give it as well."""
-    launch = Path(__file__).with_name("launch.py")
-    return [
-        sys.executable,
-        str(launch),
-        "--gin",
-        str(configuration),
-        "--set",
-        f"crl.train.seed = {run.seed}",
-        "--run_dir",
-        str(run.directory),
-        "--device",
-        device,
-    ]

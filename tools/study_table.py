@@ -2,21 +2,27 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
-from study_slots import FINISHED, RUNNING, Job
+from study_slots import ELSEWHERE, FAILED, FINISHED, RUNNING, Job
 
 SCORE = "eval/time_at_goal_fraction"
 _PLAIN_SECONDS = 60.0  # between two plain summaries
 _READ_SECONDS = 5.0  # between two looks at the metrics of runs
+_AROUND = 4  # lines of a terminal that are not of runs: names above, counts below, which may need two, and the cursor's
+_UNDER_WAY = (RUNNING, ELSEWHERE)
 
 
 class Table:
-    """A line for every run: its state, how far it is, its speed and its last evaluation."""
+    """A line for every run: its state, how far it is, its speed and its last evaluation.
+
+    Where the terminal is too low for all, those that run come first, then those that failed; the others are counted.
+    """
 
     def __init__(self, jobs: Sequence[Job], console: Console | None = None):
         self._jobs = jobs
@@ -54,16 +60,28 @@ class Table:
         table = RichTable(box=None)
         for name in ("run", "state", "done", "steps/s", "at goal"):
             table.add_column(name, justify="left" if name in ("run", "state") else "right")
-        for job in self._jobs:
+        shown = self._shown(self._console.height - _AROUND)
+        for job in shown:
             table.add_row(job.run.name, job.state, *numbers(job))
         finished = sum(job.state == FINISHED for job in self._jobs)
         table.caption = f"{finished} of {len(self._jobs)} runs finished"
+        names = {job.run.name for job in shown}
+        hidden = Counter(job.state for job in self._jobs if job.run.name not in names and job.state != FINISHED)
+        if hidden:
+            table.caption += "; not shown: " + ", ".join(f"{n} {state}" for state, n in sorted(hidden.items()))
         return table
+
+    def _shown(self, room: int) -> Sequence[Job]:
+        """The jobs with a line of their own."""
+        if len(self._jobs) <= room:
+            return self._jobs
+        first = [job for states in (_UNDER_WAY, (FAILED,)) for job in self._jobs if job.state in states]
+        return first[: max(1, room)]
 
     def _lines(self, changed: Sequence[Job], now: float) -> None:
         shown = changed
         if now - self._plain_at > _PLAIN_SECONDS:
-            shown = [job for job in self._jobs if job in changed or job.state == RUNNING]
+            shown = [job for job in self._jobs if job in changed or job.state in _UNDER_WAY]
             self._plain_at = now
         for job in shown:
             done, speed, score = numbers(job)
