@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import reading
 import run_directory
@@ -12,7 +12,8 @@ from configuration import SEED, SEEDS, Configuration, Key
 from exits import UserError
 
 MODULE, GRID, PUBLISHED = "study", "study.grid", "study.published"
-_ARGUMENTS = ("axes", "seeds")
+_ARGUMENTS, _OPTIONAL = ("axes", "seeds"), ("thresholds",)
+_EVALUATE = "crl.train.evaluate"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,22 @@ class Run:
         return f"{self.cell.name}/{self.directory.name}"
 
 
+class _Choice(NamedTuple):
+    """One value of an axis.
+
+    Attributes:
+        axis: short.
+        label: of the value, for a person.
+        word: of the value in a directory's name.
+        bindings: what it changes.
+    """
+
+    axis: str
+    label: str
+    word: str
+    bindings: dict[str, Any]
+
+
 def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tuple[int, ...]]:
     """The cells of a study and the seeds of each.
 
@@ -55,7 +72,8 @@ def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tup
     An axis is a binding and its values, or a name and, by label, the bindings that change together. The first axis
     varies slowest.
 
-    What others published of the same cells may be laid over, as `study.published`, see `study_published`.
+    Scores may be named of which is told when runs first had them, see `thresholds`. What others published of the same
+    cells may be laid over, as `study.published`, see `study_published`.
 
     Raises:
         UserError: a file that cannot be read, no grid, or one that makes no sense.
@@ -65,21 +83,38 @@ def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tup
     if axes is None or seeds is None:
         raise UserError(f"{files[0]} is no study: it must bind {GRID}.axes and {GRID}.seeds (see configs/study).")
     for key, binding in whole.bindings.items():
-        if key.selector == GRID and key.argument not in _ARGUMENTS:
-            raise UserError(f"{binding.where}: `{GRID}` has no parameter `{key.argument}`; it has axes and seeds.")
+        if key.selector == GRID and key.argument not in (*_ARGUMENTS, *_OPTIONAL):
+            known = ", ".join((*_ARGUMENTS, *_OPTIONAL))
+            raise UserError(f"{binding.where}: `{GRID}` has no parameter `{key.argument}`; it has {known}.")
     _check_seeds(seeds)
     choices = [_axis(name, values) for name, values in _items(axes)]
     cells = []
     for chosen in itertools.product(*choices):
-        values = {axis: label for axis, label, _ in chosen}
-        changes = [f"{name} = {value!r}" for _, _, bindings in chosen for name, value in bindings.items()]
+        values = {choice.axis: choice.label for choice in chosen}
+        changes = [f"{name} = {value!r}" for choice in chosen for name, value in choice.bindings.items()]
         configuration = _without_grid(reading.read(files, [*settings, *changes]))
         configuration.check()
-        cells.append(Cell("_".join(_word(axis, label) for axis, label in values.items()), values, configuration))
+        cells.append(Cell("_".join(choice.word for choice in chosen), values, configuration))
     names = [cell.name for cell in cells]
     if len(set(names)) < len(names):
         raise UserError(f"`{GRID}.axes` makes {max(names, key=names.count)} twice; every cell needs a name of its own.")
+    _check_training(cells)
     return cells, tuple(seeds)
+
+
+def thresholds(files: Sequence[str], settings: Sequence[str]) -> tuple[float, ...]:
+    """Shares of the time at the goal, `study.grid.thresholds = (0.2, 0.4)`; none where a study gives none.
+
+    Raises:
+        UserError: they are no shares in rising order.
+    """
+    given = reading.read(files, settings).value(f"{GRID}.thresholds")
+    if given is None:
+        return ()
+    shares = isinstance(given, tuple | list) and all(type(share) in (int, float) and 0 < share <= 1 for share in given)
+    if not shares or list(given) != sorted(set(given)):
+        raise UserError(f"`{GRID}.thresholds` must be rising shares of the time, such as (0.2, 0.4); got {given!r}.")
+    return tuple(map(float, given))
 
 
 def runs(cells: Sequence[Cell], seeds: Sequence[int], out: Path) -> list[Run]:
@@ -108,10 +143,24 @@ def _items(axes: Any) -> list[tuple[str, Any]]:
     return list(axes.items())
 
 
-def _axis(name: str, values: Any) -> list[tuple[str, str, dict[str, Any]]]:
-    """Of every value of an axis: the axis' short name, the value's label, and the bindings it makes."""
+def _check_training(cells: Sequence[Cell]) -> None:
+    """Every run must be of the one seed that the study gives it, and leave evaluations to compare."""
+    for configuration in (cell.configuration for cell in cells):
+        if several := configuration.value(SEEDS):
+            raise UserError(f"{SEEDS} must not be bound in a study, which has `{GRID}.seeds`; got {several!r}.")
+        if configuration.value(_EVALUATE) is None:
+            raise UserError(
+                f"{_EVALUATE} of a study must be an evaluator (in gin: @evaluation.Evaluator()), for it compares "
+                "evaluations; got None."
+            )
+    if len({repr(cell.configuration.value(SEED)) for cell in cells}) > 1:  # by another name, or in an axis of labels
+        raise UserError(f"`{GRID}.axes` must not change {SEED}: seeds are given by `{GRID}.seeds`.")
+
+
+def _axis(name: str, values: Any) -> list[_Choice]:
+    """The values that an axis is a choice of."""
     if isinstance(values, dict) and values and all(isinstance(change, dict) for change in values.values()):
-        return [(name, str(label), change) for label, change in values.items()]
+        return [_Choice(name, str(label), _word(name, str(label), True), change) for label, change in values.items()]
     if not isinstance(values, tuple | list) or not values or "." not in name:
         raise UserError(
             f"`{GRID}.axes` has {name!r}: {values!r}; an axis is a binding with a tuple of values, as "
@@ -119,12 +168,13 @@ def _axis(name: str, values: Any) -> list[tuple[str, str, dict[str, Any]]]:
         )
     scope, _, full = name.rpartition("/")
     short = "_".join(filter(None, (*scope.split("/"), full.rpartition(".")[2])))
-    return [(short, str(value), {name: value}) for value in values]
+    return [_Choice(short, str(value), _word(short, str(value), False), {name: value}) for value in values]
 
 
-def _word(axis: str, label: str) -> str:
-    """What a value is called in a directory's name: numbers need their axis."""
-    text = f"{axis}{label}" if label[:1].isdigit() else label
+def _word(axis: str, label: str, speaks: bool) -> str:
+    """What a value is called in a directory's name: with its axis, unless it is a word that `speaks` for itself."""
+    between = "" if label[:1].isdigit() else "_"
+    text = label if speaks and between else f"{axis}{between}{label}"
     return "".join(letter if letter.isalnum() or letter in ".-" else "_" for letter in text)
 
 

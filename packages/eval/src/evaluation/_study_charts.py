@@ -20,12 +20,9 @@ def colour(order: int, of: int) -> str:
 
 
 def label(cell: Cell, axes: list[str]) -> str:
-    """Such as `depth 16`, or `residual` where a value says what it is."""
-    words = [
-        value if not value[:1].isdigit() else f"{axis.replace('_', ' ')} {value}"
-        for axis, value in ((axis, cell["values"][axis]) for axis in axes)
-    ]
-    return ", ".join(words)
+    """Such as `depth 16` or `norm False`, or `residual` where a value says what it is."""
+    values = ((axis.replace("_", " "), cell["values"][axis]) for axis in axes)
+    return ", ".join(f"{axis} {value}" if _mute(value) else value for axis, value in values)
 
 
 def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
@@ -128,6 +125,10 @@ def _square(cell: Cell | None, best: float) -> str:
 
 def _told(cell: Cell) -> str:
     return f"{escape(cell['label'])}: {percent(cell['final'])} % of the time at the goal"
+
+
+def _mute(value: str) -> bool:
+    return value[:1].isdigit() or value in ("True", "False", "None")
 
 
 def _axis(cell: Cell) -> str:
