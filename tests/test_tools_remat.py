@@ -5,6 +5,7 @@ from pathlib import Path
 import exits
 import launch
 import pytest
+import remat
 from experiment import Experiment
 from reading import read
 from tool_runs import QUICKSTART, as_a_user, settings
@@ -21,8 +22,8 @@ def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         yield
 
 
-def needed(remat: int) -> int:
-    configuration = read([QUICKSTART[1]], [*DEEP, f"nets.ResidualMLP.remat = {remat}"])
+def needed(number: int) -> int:
+    configuration = read([QUICKSTART[1]], [*DEEP, f"nets.ResidualMLP.remat = {number}"])
     return Experiment(configuration, "auto").plan.memory_bytes
 
 
@@ -36,8 +37,8 @@ def chosen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
 def test_the_first_that_fits_is_taken(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     none, each = needed(0), needed(1)
     assert each < none
-    for free, remat in ((2 * none, 0), ((none + each) / 2 / 0.8, 1)):
-        assert chosen(monkeypatch, capsys, free).startswith(f"nets.ResidualMLP.remat = {remat}, chosen from ")
+    for free, number in ((2 * none, 0), ((none + each) / 2 / 0.8, 1)):
+        assert chosen(monkeypatch, capsys, free).startswith(f"nets.ResidualMLP.remat = {number}, chosen from ")
 
 
 def test_where_none_fits_it_is_the_least(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -62,3 +63,24 @@ def test_a_run_that_goes_on_keeps_what_it_began_with(monkeypatch, capsys: pytest
     assert "chosen" not in capsys.readouterr().out
     given = settings(*DEEP, "nets.ResidualMLP.remat = 2")
     assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *given, f"--run_dir={directory}", "--dry_run"]) == 2
+
+
+def test_what_is_no_number_there_is_not_built(monkeypatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    text = read([QUICKSTART[1]], [*DEEP, "nets.ResidualMLP.remat = 4"]).text()
+    (directory / "config.gin").write_text(text.replace("remat = 4", "remat = @equinox.tree_serialise_leaves()"))
+    given = settings(*DEEP, "nets.ResidualMLP.remat = 'auto'")
+    assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *given, f"--run_dir={directory}", "--dry_run"]) == 2
+    assert "tree_serialise_leaves" in capsys.readouterr().err
+    assert [path.name for path in directory.iterdir()] == ["config.gin"]
+
+
+def test_runs_side_by_side_share_the_memory(monkeypatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    none, each = needed(0), needed(1)
+    monkeypatch.setattr(crl, "memory_available", lambda: int((none + each) / 2 / 0.8 * 3))
+    configuration = read([QUICKSTART[1]], [*DEEP, "nets.ResidualMLP.remat = 'auto'"])
+    for runs, number in ((1, 0), (3, 1)):
+        found = remat.resolved(configuration, tmp_path / "run", "auto", runs)
+        assert found.value("nets.ResidualMLP.remat") == number
+    assert "for each of 3" in capsys.readouterr().out

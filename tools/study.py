@@ -94,7 +94,9 @@ def _configuration(out: Path, cell: study_grid.Cell) -> Path:
 def _resolved(cell: study_grid.Cell, directories: Sequence[Path]) -> study_grid.Cell:
     """A cell with a number for `remat = 'auto'`: that of a run which is there, else one for all its seeds."""
     there = [directory for directory in directories if (directory / run_directory.CONFIG).is_file()]
-    return replace(cell, configuration=remat.resolved(cell.configuration, [*there, *directories][0], FLAGS.device))
+    return replace(
+        cell, configuration=remat.resolved(cell.configuration, [*there, *directories][0], FLAGS.device, FLAGS.slots)
+    )
 
 
 @contextmanager
