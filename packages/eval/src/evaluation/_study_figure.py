@@ -69,11 +69,11 @@ def _finals(axes: Axes, cells: list[Cell], found: dict[str, Any]) -> None:
             axes.axvline(order - 0.5, color="#0b8f79", lw=1.3, ls=(0, (4, 4)))
             height = axes.get_xaxis_transform()
             axes.text(order - 0.45, 0.97, f"critical {found['axes'][0]}", color="#0b8f79", va="top", transform=height)
-    axes.set_xticks(
-        range(len(cells)),
-        [label(cell, found["axes"]).replace(", ", "\n") for cell in cells],  # two axes: one below the other
-        fontsize=8 if len(cells) > 5 or len(found["axes"]) > 1 else 10,
-    )
+    names, several = [label(cell, found["axes"]) for cell in cells], len(found["axes"]) > 1
+    if several:  # there is no room for all words below each
+        names = ["\n".join(cell["values"][axis] for axis in found["axes"]) for cell in cells]
+        axes.set_xlabel(", ".join(axis.replace("_", " ") for axis in found["axes"]))
+    axes.set_xticks(range(len(cells)), names, fontsize=8 if len(cells) > 5 and not several else 10)
     axes.set_xlim(-0.6, len(cells) - 0.4)
     axes.set_title("final score of every run", loc="left", fontsize=10)
 
