@@ -144,6 +144,15 @@ def test_a_run_that_comes_second_waits_for_the_first(tmp_path: Path):
     assert study_slots.ELSEWHERE in seen and mine.state == study_slots.FINISHED and mine.tries == 1
 
 
+@pytest.fixture
+def _in_the_foreground():
+    """Ctrl-C as a terminal has it: where these tests run in the background, a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_in_the_foreground")
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
 def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: signal.Signals):
     code = (
