@@ -43,6 +43,7 @@ def study_page(study: Path | str) -> Path:
     best = max(cells, key=lambda cell: cell["final"]["mean"])
     pair = [cells[0], best if best is not cells[0] else cells[-1]]
     pair = pair[: len(cells)]
+    tested, looked = (_of_these_runs(study / name, cells) for name in ("tested.json", "inside.json"))
     package = files("evaluation")
     page = Template((package / "study.html").read_text()).substitute(
         style=(package / "page.css").read_text(),
@@ -52,16 +53,16 @@ def study_page(study: Path | str) -> Path:
         headline=_headline(cells[0], best, len(cells) - 1) + _missing(found.get("missing", [])),
         stage=_stage(cells, found),
         films=_side_by_side("How they act", pair, lambda cell: _film(_run(study, cell))),
-        tested=_tested(study, cells),
-        maps=_succeed(study, cells, pair),
+        tested=_section("Tested", tested_table, tested, cells),
+        maps=_succeed(study, tested, pair),
         values=_side_by_side(
             "What their critics hold to be near", pair, lambda cell: _picture(_run(study, cell) / _MAP)
         ),
         inside=_side_by_side("What is inside them", pair, lambda cell: _picture(_run(study, cell) / _INSIDE)),
-        looked=_looked(study, cells),
+        looked=_section("What depth does inside", inside_table, looked, cells),
         profiles=profiles(cells) if min(len(cell["runs"]) for cell in cells) > 1 else "",
         table=study_table(cells, found["thresholds"]),
-        origin=_origin(found, study),
+        origin=_origin(found, [later["origin"]["command"] for later in (tested, looked) if later]),
     )
     partial = study / ".report.partial.html"
     partial.write_text(page)
@@ -121,29 +122,18 @@ def _side_by_side(
     return f'<section><h2>{title} {small}</h2><div class="two">{shown}</div></section>' if shown else ""
 
 
-def _succeed(study: Path, cells: list[Cell], pair: list[Cell]) -> str:
+def _succeed(study: Path, tested: dict[str, Any] | None, pair: list[Cell]) -> str:
     """Maps of goals: of all seeds where the study was tested, else of a seed of each."""
-    title, tested = "Where they succeed", _of_these_runs(study / "tested.json", cells)
-    by_name = {cell["name"]: cell for cell in tested["cells"]} if tested else {}
+    title, by_name = "Where they succeed", {cell["name"]: cell for cell in tested["cells"]} if tested else {}
     if all(by_name.get(cell["name"], {}).get("goals") for cell in pair):
         return _side_by_side(title, pair, lambda cell: _goals(by_name[cell["name"]]), "mean of all seeds")
     return _side_by_side(title, pair, lambda cell: _goals(_evaluation(_run(study, cell))))
 
 
-def _tested(study: Path, cells: list[Cell]) -> str:
-    tested = _of_these_runs(study / "tested.json", cells)
-    if tested is None:
+def _section(title: str, table: Callable[..., str], content: dict[str, Any] | None, cells: list[Cell]) -> str:
+    if content is None:
         return ""
-    names = {cell["name"]: cell["label"] for cell in cells}
-    return f"<section><h2>Tested</h2>{tested_table(tested, names)}</section>"
-
-
-def _looked(study: Path, cells: list[Cell]) -> str:
-    looked = _of_these_runs(study / "inside.json", cells)
-    if looked is None:
-        return ""
-    names = {cell["name"]: cell["label"] for cell in cells}
-    return f"<section><h2>What depth does inside</h2>{inside_table(looked, names)}</section>"
+    return f"<section><h2>{title}</h2>{table(content, {cell['name']: cell['label'] for cell in cells})}</section>"
 
 
 def _of_these_runs(file: Path, cells: list[Cell]) -> dict[str, Any] | None:
@@ -178,11 +168,9 @@ def _picture(png: Path) -> str:
     return f'<img alt="" src="{_inline(png, "image/png")}">' if png.is_file() else ""
 
 
-def _origin(found: dict[str, Any], study: Path) -> str:
+def _origin(found: dict[str, Any], later: list[str]) -> str:
     minutes = sum(run["seconds"] for cell in found["cells"] for run in cell["runs"]) / 60
     cost = f'<p class="note">The sum of all runs\' times, some side by side: {minutes / 60:.1f} hours.</p>'
-    files = (study / name for name in ("tested.json", "inside.json"))
-    later = [json.loads(file.read_text())["origin"]["command"] for file in files if file.is_file()]
     cost += "".join(f'<p class="note"><code>{escape(command)}</code></p>' for command in later)
     theirs = found.get("published")
     source = f'<p class="note">Published curves: {escape(theirs["source"])}.</p>' if theirs else ""
