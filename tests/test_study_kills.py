@@ -13,29 +13,11 @@ import exits
 import numpy as np
 import psutil
 import pytest
-import study
+from study_runs import run, written
 from study_table import SCORE
 from tool_runs import TINY, as_a_user, settings, start
 
-GRID = """
-from __gin__ import dynamic_registration
-import nets
-import study
-include 'configs/quickstart.gin'
-study.grid.axes = {'nets.ResidualMLP.depth': DEPTHS}
-study.grid.seeds = SEEDS
-"""
 LONGER = ("train.env_steps = 4_800", "train.eval_every = 2_400")
-
-
-def written(tmp_path: Path, depths: tuple[int, ...], seeds: tuple[int, ...]) -> str:
-    file = tmp_path / "grid.gin"
-    file.write_text(GRID.replace("DEPTHS", repr(depths)).replace("SEEDS", repr(seeds)))
-    return str(file)
-
-
-def run(*arguments: str) -> int:
-    return exits.guard(study.main, ["study.py", *arguments])
 
 
 def metrics(directory: Path) -> list[dict]:
@@ -44,7 +26,7 @@ def metrics(directory: Path) -> list[dict]:
 
 
 def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, monkeypatch, capsys):
-    file = written(tmp_path, (8,), (0,))
+    file = written(tmp_path, "{'nets.ResidualMLP.depth': (8,)}", (0,))
     arguments = ("--gin", file, *settings(*TINY, *LONGER), "--slots", "2")
     directory = tmp_path / "broken" / "depth8" / "seed0"
     # After SIGKILL its runs go on alone; the next study leaves them to end.
@@ -81,7 +63,7 @@ KILLS = ("stop the study", "kill the study", "kill a run") * 3
 def test_killed_at_random_moments_it_ends_the_same(tmp_path: Path):
     # Seconds of work for each run, saved every few.
     longer = ("train.env_steps = 96_000", "train.eval_every = 9_600", "train.checkpoint_minutes = 0.05")
-    arguments = ("--gin", written(tmp_path, (4, 8), (0, 3)), *settings(*TINY, *longer), "--retries", "9")
+    arguments = ("--gin", written(tmp_path), *settings(*TINY, *longer), "--retries", "9")
     whole, broken = (tmp_path / name / "study" for name in ("whole", "broken"))
     ended(start("study.py", *arguments, "--out", str(whole)), 0)
     draw, made = random.Random(0), []

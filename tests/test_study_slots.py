@@ -144,22 +144,27 @@ def test_a_run_that_comes_second_waits_for_the_first(tmp_path: Path):
     assert study_slots.ELSEWHERE in seen and mine.state == study_slots.FINISHED and mine.tries == 1
 
 
+ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
 @pytest.fixture
 def _in_the_foreground():
-    """Ctrl-C as a terminal has it: where these tests run in the background, a shell has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Signals as a terminal has them: in the background a shell has Ctrl-C ignored, and nohup the terminal's end."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("_in_the_foreground")
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("first", ASKING)
 def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: signal.Signals):
     code = (
         "import signal\n"
         "def asked(*_):\n"
         "    log('asked')\n"
-        "    for number in (signal.SIGTERM, signal.SIGINT): os.kill(os.getppid(), number)\n"  # impatient
+        "    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): os.kill(os.getppid(), number)\n"  # impatient
         "    end = time.monotonic() + 5\n"
         "    while open(path).read().count('asked') < 2 and time.monotonic() < end: time.sleep(0.01)\n"
         "    log('saved')\n"
@@ -169,7 +174,7 @@ def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: s
         "time.sleep(60)"
     )
     jobs = [job(tmp_path, name, code) for name in ("one", "two", "three")]
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    before = [signal.getsignal(number) for number in ASKING]
 
     def show() -> None:
         if (tmp_path / "events").exists() and sum(event.endswith("ready") for event in events(tmp_path)) == 2:
@@ -180,4 +185,4 @@ def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: s
     assert stopped.value.args == (first,)
     words = [event.split()[1] for event in events(tmp_path)]
     assert words[-4:] == ["asked", "asked", "saved", "saved"] and [one.tries for one in jobs] == [1, 1, 0]
-    assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert before == [signal.getsignal(number) for number in ASKING]

@@ -6,27 +6,12 @@ from pathlib import Path
 import devices
 import exits
 import pytest
-import study
 import study_grid
 from exits import UserError
+from study_runs import DEPTHS, run, written
 from tool_runs import TINY, as_a_user, settings
 
 ROOT = Path(__file__).parent.parent
-GRID = """
-from __gin__ import dynamic_registration
-import nets
-import study
-include 'configs/quickstart.gin'
-study.grid.axes = {AXES}
-study.grid.seeds = (0, 3)
-"""
-DEPTHS = "{'nets.ResidualMLP.depth': (4, 8)}"
-
-
-def written(tmp_path: Path, axes: str = DEPTHS) -> str:
-    file = tmp_path / "grid.gin"
-    file.write_text(GRID.replace("{AXES}", axes))
-    return str(file)
 
 
 def test_every_cell_with_every_seed(tmp_path: Path):
@@ -155,10 +140,6 @@ def test_an_error_names_the_flag_that_was_given(tmp_path: Path, monkeypatch, cap
         (tmp_path / "out/depth4/seed0").touch()
         assert run("--gin", file, *settings(*TINY), "--out", str(tmp_path / "out")) == exits.MISTAKE
         assert capsys.readouterr().err == f"error: --out {tmp_path}/out/depth4/seed0 is a file.\n"
-
-
-def run(*arguments: str) -> int:
-    return exits.guard(study.main, ["study.py", *arguments])
 
 
 def test_a_user_error_of_reading_is_one(tmp_path: Path):

@@ -110,7 +110,7 @@ class Job:
 def work_off(jobs: Sequence[Job], slots: int, retries: int, show: Callable[[], None]) -> None:
     """Runs all jobs, at most `slots` at once, those of other processes among them; these are left to end.
 
-    Whatever ends this early (SIGTERM or Ctrl-C: by `Stopped`), all that it started is asked to save and waited for.
+    Whatever ends this early (a signal: by `Stopped`), all that it started is asked to save and waited for.
     """
     cores = shares(slots)
     with _noted() as signals:
@@ -159,12 +159,12 @@ def shares(slots: int) -> list[list[int]]:
 
 @contextmanager
 def _noted() -> Iterator[list[int]]:
-    """Notes SIGTERM and Ctrl-C: an exception in the midst of a start or of a wait would leave a run that nobody stops.
+    """Notes SIGTERM, Ctrl-C and a closed terminal: an exception amid a start or a wait would leave a run nobody stops.
 
-    One that is ignored, as a shell has it for what it runs in the background, stays so.
+    One that is ignored, as a shell or nohup has it for what it runs in the background, stays so.
     """
     signals: list[int] = []
-    now = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    now = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     before = {number: handler for number, handler in now.items() if handler is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, lambda number, _: signals.append(number))
