@@ -40,8 +40,8 @@ def each(axis: str, *values: int) -> tuple[str, ...]:
 LAYERS = ("layernorm_swish", "without_layernorm", "relu")
 CELLS = {
     "depth_paper": names(each("depth", 4, 8, 16, 32, 64)),
-    "depth_laptop": names(each("depth", 4, 8, 16, 32)),
-    "early_laptop": names(each("depth", 4, 8, 16, 32)),
+    "depth_laptop": names(each("critic_depth", 4, 8, 16, 32)),
+    "big_maze_laptop": names(each("depth", 4, 8, 16, 32)),
     "actor_critic_paper": names(each("critic_depth", 4, 8, 16, 32, 64), each("actor_depth", 4, 8, 16, 32, 64)),
     "actor_critic_laptop": names(each("critic_depth", 4, 16), each("actor_depth", 4, 16)),
     "width_paper": names(each("width", 256, 512, 1024, 2048), ("depth4",)) + names(("width256",), each("depth", 8, 32)),
@@ -68,20 +68,21 @@ def test_every_cell_builds_what_its_name_says(file: Path, monkeypatch):
     cells, seeds = study_grid.read([str(file)], [])
     assert [cell.name for cell in cells] == CELLS[file.stem]
     subject, _, size = file.stem.rpartition("_")
-    assert len(seeds) == (5 if subject in ("depth", "early") else {"paper": 3, "laptop": 2}[size])
+    assert len(seeds) == (5 if subject in ("depth", "big_maze") else {"paper": 3, "laptop": 2}[size])
     with as_a_user(monkeypatch):
         for cell in cells:
-            _check(cell, size, 1_024 if subject == "early" else None)
+            _check(cell, size)
 
 
-def _check(cell: study_grid.Cell, size: str, batch: int | None) -> None:
+def _check(cell: study_grid.Cell, size: str) -> None:
     trainer = _build(cell)["trainer"]
     networks = _networks(cell, trainer)
     said = {word: int(n) for word, n in re.findall(r"(actor_depth|depth|width|batch_size)(\d+)", cell.name)}
     shared = reading.read([FOLDER / f"{size}.gin"])
-    assert trainer.batch_size == said.get("batch_size", batch or shared.value("crl.Trainer.batch_size"))
+    assert trainer.batch_size == said.get("batch_size", shared.value("crl.Trainer.batch_size"))
+    actors = said.get("actor_depth", 4 if "critic_depth" in cell.name else said["depth"])
     for net in (networks.actor, networks.critic.phi, networks.critic.psi):
-        depth = said.get("actor_depth", said["depth"]) if net is networks.actor else said["depth"]
+        depth = actors if net is networks.actor else said["depth"]
         assert net.blocks.depth * net.blocks.blocks.layers == depth
         assert net.head.weight.shape[0] == said.get("width", shared.value("nets.ResidualMLP.width"))
         _check_block(net, cell.name)
