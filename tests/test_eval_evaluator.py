@@ -164,6 +164,18 @@ def test_a_maze_lists_every_goal_cell():
         assert (goal["n"] > 0) == ("eval/success_any" in goal)
 
 
+def test_a_goal_of_a_maze_is_as_far_as_the_way_around_its_walls():
+    def lengths(**maze) -> list[float | None]:
+        env = PointMaze(**maze, episode_length=3)
+        content = evaluate(Evaluator(env, 2), lambda obs, goal, key: goal * 0, KEY)
+        return [goal.get("path_length") for goal in content["goals"]]
+
+    assert lengths(maze="11111/1RGG1/11111") == pytest.approx([1, 2])
+    # Past a wall, on a grid of thirds: a knight's step, four thirds along the wall, a knight's step.
+    assert lengths(maze="1111/1R01/1101/1G01/1111") == pytest.approx([4 / 3 + 2 * np.sqrt(5) / 3])
+    assert lengths(maze="11111/1RGR1/11111") == [None]
+
+
 def test_import_needs_neither_mujoco_nor_a_display():
     code = "import sys, evaluation; sys.exit('mujoco' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

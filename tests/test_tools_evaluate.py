@@ -121,6 +121,13 @@ def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
         assert cell["iqm"]["mean"] == cell[study_tested.METRICS[0]]["mean"]
         goals = [(goal["goal"], goal["n"]) for goal in cell["goals"]]
         assert goals == [(goal["goal"], goal["n"]) for goal in other["goals"]] and sum(n for _, n in goals) == 6
+        far = cell["by_path_length"]
+        asked = [goal for goal in other["goals"] if goal["n"]]
+        assert [point["path_length"] for point in far] == sorted({goal["path_length"] for goal in asked})
+        for point in far:
+            same = [goal for goal in asked if goal["path_length"] == point["path_length"]]
+            times = [goal["eval/time_at_goal_fraction"]["mean"] for goal in same for _ in range(goal["n"])]
+            assert point["eval/time_at_goal_fraction"]["mean"] == pytest.approx(sum(times) / len(times))
         for name in study_tested.METRICS:
             assert other[name] == alone[name]
             assert cell["runs"][name] == [cell[name]["mean"]] == [alone[name]["mean"]]

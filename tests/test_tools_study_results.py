@@ -196,6 +196,7 @@ def test_tested_agents_are_shown_where_they_are_those_of_the_runs(study, tmp_pat
             "episodes": 512,
             "task": {"maze": "1111/1R01/10G1/1111", "cell_size": 1.0},
             "goals": [goal, {"goal": [2.0, 1.0], "n": 0}],
+            "by_path_length": [{"path_length": x, "eval/time_at_goal_fraction": metric} for x in (1.0, 2.437)],
             **share,
         }
         for depth in FINALS
@@ -205,6 +206,13 @@ def test_tested_agents_are_shown_where_they_are_those_of_the_runs(study, tmp_pat
     text = page(study, tmp_path)
     assert "512 episodes" in text and "mean of all seeds" in text and text.count(">73%<") == 2
     assert "python tools/evaluate.py --study &lt;x&gt;" in text
+    (far,) = [json.loads(found) for found in re.findall(r'json">(.*?)</script>', text) if '"unit": "m"' in found]
+    assert [line[0] for line in far["lines"]] == ["depth 32", "depth 16", "depth 8", "depth 4"]
+    assert far["lines"][0][1:] == [[1.0, 2.4], [0.5, 0.5]] and "by length of the shortest way to it, m" in text
+    cells[1]["by_path_length"] = None  # several starts: goals are at no one distance
+    file.write_text(json.dumps({"origin": {"command": "python"}, "cells": cells}))
+    text = page(study, tmp_path)
+    assert "512 episodes" in text and "How far they come" not in text
     cells[0]["agents"][0][1] = 7_000  # tested before the run went on
     file.write_text(json.dumps({"origin": {"command": "python"}, "cells": cells}))
     assert "512 episodes" not in page(study, tmp_path)

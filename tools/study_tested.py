@@ -41,7 +41,8 @@ def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[
 
     Writes each run's `evaluation.json`, and for the study `tested.json`: of every metric mean and Student's interval
     over the seeds of a cell; of the time at the goal also the interquartile mean, the profile, how it differs from the
-    first cell's (Welch) and the probability of improvement; `goals` as in `evaluation.json`, means over seeds.
+    first cell's (Welch) and the probability of improvement; `goals` as in `evaluation.json`, means over seeds;
+    in a maze with one start `by_path_length`, the time at the goals that are about as many cells away, m.
     `agents` are the seeds and the env steps of the agents tested.
     """
     cells = []
@@ -57,6 +58,7 @@ def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[
                 "task": numbers[0]["task"],
                 "runs": means,
                 "goals": _goals([one["goals"] for one in numbers]),
+                "by_path_length": _by_path_length([one["goals"] for one in numbers], numbers[0]["task"]["cell_size"]),
                 **{name: study_results.estimate(evaluation.student(values)) for name, values in means.items()},
             }
         )
@@ -90,6 +92,28 @@ def _goals(runs: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | No
         reached = {METRICS[1]: study_results.estimate(evaluation.student(shares))} if shares else {}
         found.append({"goal": list(place), "n": sum(one["n"] for one in same), **reached})
     return found
+
+
+def _by_path_length(runs: list[list[dict[str, Any]] | None], cell_size: float | None) -> list[dict[str, Any]] | None:
+    """Time at the goal by how far that is, nearest first: of each run over its episodes, then over runs."""
+    if cell_size is None or not all(goals and "path_length" in goals[0] for goals in runs):
+        return None
+    by_cells: dict[int, list[tuple[int, dict[str, Any]]]] = {}
+    for run, goals in enumerate(runs):
+        for goal in goals or ():
+            if METRICS[0] in goal:
+                by_cells.setdefault(round(goal["path_length"] / cell_size), []).append((run, goal))
+    found = []
+    for _, same in sorted(by_cells.items()):
+        asked = [[goal for run, goal in same if run == number] for number in range(len(runs))]
+        times = [_mean([g[METRICS[0]]["mean"] for g in goals], [g["n"] for g in goals]) for goals in asked if goals]
+        length = _mean([goal["path_length"] for _, goal in same], [goal["n"] for _, goal in same])
+        found.append({"path_length": length, METRICS[0]: study_results.estimate(evaluation.student(times))})
+    return found
+
+
+def _mean(values: list[float], weights: list[int]) -> float:
+    return float(np.average(values, weights=weights))
 
 
 def _table(cells: list[dict[str, Any]]) -> str:

@@ -23,8 +23,15 @@ class Line(NamedTuple):
     high: Float[np.ndarray, " point"] | None = None
 
 
-def chart(title: str, lines: list[Line], percent: bool = False, top: float = 1.0) -> str:
-    """A figure as HTML: title, legend where there are several lines, axes over environment steps.
+def chart(
+    title: str,
+    lines: list[Line],
+    percent: bool = False,
+    top: float = 1.0,
+    by: str = "environment steps",
+    unit: str = "steps",
+) -> str:
+    """A figure as HTML: title, legend where there are several lines, axes over environment steps, or what `by` says.
 
     The values are in it as JSON, for the read-out under the pointer. `percent` fixes the range to 0 to `top`, in
     percent. The first line is the main one; lines with intervals are all alike.
@@ -62,14 +69,15 @@ def chart(title: str, lines: list[Line], percent: bool = False, top: float = 1.0
     content = {
         "percent": percent,
         "range": [left, right],
+        "unit": unit,
         "lines": [
-            [line.label, line.series.steps.round().tolist(), list(map(_short, line.series.values))] for line in lines
+            [line.label, line.series.steps.round(1).tolist(), list(map(_short, line.series.values))] for line in lines
         ],
     }
     data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element
     return (
         f'<figure class="chart{" percent" if percent else ""}"><figcaption>'
-        + f"<h3>{escape(title)}<small>{'by environment steps' if percent else ''}</small></h3>"
+        + f"<h3>{escape(title)}<small>{f'by {escape(by)}' if percent else ''}</small></h3>"
         + (f'<ul class="legend">{legend}</ul>' if len(lines) > 1 else "")
         + f'</figcaption><div class="plot"><div class="y">{labels(y_ticks, low, high, True, percent)}</div>'
         + f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" role="img" aria-label="{escape(title)}">'

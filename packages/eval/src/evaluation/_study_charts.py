@@ -35,12 +35,8 @@ def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
 
 def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
     """Mean learning curve of every cell with its interval over seeds, and what others published of it, if anything."""
-    shown = list(enumerate(cells))
-    if len(cells) > MOST_CURVES:
-        best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
-        shown = [(i, cells[i]) for i in sorted({0, best})]
     lines = []
-    for order, cell in reversed(shown):
+    for order, cell in reversed(_shown(cells)):
         mean = cell["curve"]
         steps, middle = (np.array(mean[name], float) for name in ("env_steps", "mean"))
         low, high = (_ends(mean[name], middle) for name in ("ci_low", "ci_high"))
@@ -50,6 +46,19 @@ def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
             series = Series(*(np.array(theirs[name], float) for name in ("env_steps", "mean")))
             lines.append(Line(series, f"{cell['label']}, published", colour(order, len(cells))))
     return chart("Time at the goal", lines, percent=True, top=top(cells, published))
+
+
+def by_path_length(cells: list[Cell], tested: list[dict[str, Any]]) -> str:
+    """Time at the goal against how far it is, as `tested.json` says it of the cells, in their order."""
+    lines = []
+    for order, cell in reversed(_shown(cells)):
+        points = tested[order]["by_path_length"]
+        x = np.array([point["path_length"] for point in points], float)
+        shares = [point["eval/time_at_goal_fraction"] for point in points]
+        mean = np.array([share["mean"] for share in shares], float)
+        low, high = (_ends([share[end] for share in shares], mean) for end in ("ci_low", "ci_high"))
+        lines.append(Line(Series(x, mean), cell["label"], colour(order, len(cells)), low, high))
+    return chart("Time at the goal", lines, percent=True, by="length of the shortest way to it, m", unit="m")
 
 
 def finals(cells: list[Cell], critical: str | None) -> str:
@@ -110,6 +119,14 @@ def percent(estimate: dict[str, float | None]) -> str:
     mean, low, high = (estimate[name] for name in ("mean", "ci_low", "ci_high"))
     between = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
     return f"{100 * (mean or 0):.1f}{between}"
+
+
+def _shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
+    """Those that one chart has room for, with their places in the study."""
+    if len(cells) <= MOST_CURVES:
+        return list(enumerate(cells))
+    best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
+    return [(i, cells[i]) for i in sorted({0, best})]
 
 
 def _square(cell: Cell | None, best: float) -> str:

@@ -10,7 +10,7 @@ from string import Template
 from typing import Any
 
 from evaluation._maps import maze_map
-from evaluation._study_charts import Cell, curves, finals, grid, label, percent
+from evaluation._study_charts import Cell, by_path_length, curves, finals, grid, label, percent
 from evaluation._study_profile import profiles
 from evaluation._study_table import inside_table, study_table, tested_table
 from evaluation._tables import facts
@@ -55,6 +55,7 @@ def study_page(study: Path | str) -> Path:
         films=_side_by_side("How they act", pair, lambda cell: _film(_run(study, cell))),
         tested=_section("Tested", tested_table, tested, cells),
         maps=_succeed(study, tested, pair),
+        far=_far(tested, cells),
         values=_side_by_side(
             "What their critics hold to be near", pair, lambda cell: _picture(_run(study, cell) / _MAP)
         ),
@@ -128,6 +129,14 @@ def _succeed(study: Path, tested: dict[str, Any] | None, pair: list[Cell]) -> st
     if all(by_name.get(cell["name"], {}).get("goals") for cell in pair):
         return _side_by_side(title, pair, lambda cell: _goals(by_name[cell["name"]]), "mean of all seeds")
     return _side_by_side(title, pair, lambda cell: _goals(_evaluation(_run(study, cell))))
+
+
+def _far(tested: dict[str, Any] | None, cells: list[Cell]) -> str:
+    """Time at the goal against the length of the way to it, in a maze with one start."""
+    if tested is None or not all(cell.get("by_path_length") for cell in tested["cells"]):
+        return ""
+    drawn = by_path_length(cells, tested["cells"])
+    return f"<section><h2>How far they come <small>the last agents of all seeds</small></h2>{drawn}</section>"
 
 
 def _section(title: str, table: Callable[..., str], content: dict[str, Any] | None, cells: list[Cell]) -> str:

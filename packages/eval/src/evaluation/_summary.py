@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Key
 
 from envs import AbstractEnv, Maze, Policy
 from evaluation._evaluate import EpisodeRecord, Evaluator, by_name
+from evaluation._path_lengths import Places
 from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
 
 Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes that had it
@@ -18,13 +19,16 @@ def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""], stochast
     The arguments are those of `Evaluator.episodes`. Every metric of `Evaluator` is an entry `{mean, ci_low,
     ci_high, n}`, with `iqm` where it is not a share of episodes. The intervals are 95 %: Wilson's for shares of
     episodes, a bootstrap over episodes for the rest; an end that one episode cannot tell is `None`. `goals` is the
-    same by goal where the goals are few, else `None`. `task` is what a reader needs to draw them: time limit, control
+    same by goal where the goals are few, else `None`; in a maze with one start, with the `path_length` from there, m.
+    `task` is what a reader needs to draw them: time limit, control
     step, threshold and the maze as text.
     """
     env, record = evaluator.env, evaluator.episodes(policy, key, stochastic)
     content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
     groups = _by_goal(np.asarray(record.goal), env.maze)
-    content["goals"] = groups and [_goal_entry(group, record, env) for group in groups]
+    content["goals"] = groups and [
+        _goal_entry(group, record, env) | path for group, path in zip(groups, _paths(groups, env.maze), strict=True)
+    ]
     content["task"] = {
         "episodes": evaluator.size,
         "episode_length": env.episode_length,
@@ -51,6 +55,15 @@ def _by_goal(goals: Float[np.ndarray, "episode goal"], maze: Maze | None) -> lis
     if len(unique) > len(goals) / 2:
         return None
     return [(goal, np.flatnonzero(which == i)) for i, goal in enumerate(unique)]
+
+
+def _paths(groups: list[Group], maze: Maze | None) -> list[dict[str, float]]:
+    """How far each goal is from the start where there is one start, walls gone round."""
+    if maze is None or len(maze.starts) != 1 or maze.marks:  # what comes to the goal may be a ball, from its own cell
+        return [{}] * len(groups)
+    places = Places(maze)
+    lengths = places.path_lengths(maze.starts[0])
+    return [{"path_length": float(lengths[places.nearest(goal)])} for goal, _ in groups]
 
 
 def _entry(values: np.ndarray) -> dict[str, Any]:

@@ -10,7 +10,7 @@ document.querySelectorAll(".chart:has(script)").forEach(chart => {
     const box = plot.getBoundingClientRect(), at = low + (event.clientX - box.left) / box.width * (high - low);
     const nearest = steps => steps.reduce((best, s, i) => Math.abs(s - at) < Math.abs(steps[best] - at) ? i : best, 0);
     const step = data.lines[0][1][nearest(data.lines[0][1])], place = (step - low) / (high - low);
-    out.textContent = [Math.round(step).toLocaleString("en") + " steps",
+    out.textContent = [step.toLocaleString("en", {maximumFractionDigits: 1}) + " " + data.unit,
       ...data.lines.map(([label, steps, values]) => number(values[nearest(steps)]) + "  " + label)].join("\n");
     cursor.style.left = 100 * place + "%";
     out.style.left = place < .5 ? "calc(" + 100 * place + "% + 10px)" : "auto";
