@@ -30,7 +30,7 @@ def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
     highest = max(max(run["final"] for run in cell["runs"]) for cell in cells)
     highest = max([highest, *(max(curve["mean"]) for curve in (published["curves"].values() if published else ()))])
     highest = max([highest, *(end for cell in cells for end in _highs(cell))])
-    return float(np.clip(np.ceil(highest * 1.05 * 20) / 20, 0.05, 1.0))
+    return _round_above(highest)
 
 
 def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
@@ -50,7 +50,7 @@ def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
 
 def by_path_length(cells: list[Cell], tested: list[dict[str, Any]]) -> str:
     """Time at the goal against how far it is, as `tested.json` says it of the cells, in their order."""
-    lines = []
+    lines, highest = [], 0.0
     for order, cell in reversed(_shown(cells)):
         points = tested[order]["by_path_length"]
         x = np.array([point["path_length"] for point in points], float)
@@ -58,7 +58,9 @@ def by_path_length(cells: list[Cell], tested: list[dict[str, Any]]) -> str:
         mean = np.array([share["mean"] for share in shares], float)
         low, high = (_ends([share[end] for share in shares], mean) for end in ("ci_low", "ci_high"))
         lines.append(Line(Series(x, mean), cell["label"], colour(order, len(cells)), low, high))
-    return chart("Time at the goal", lines, percent=True, by="length of the shortest way to it, m", unit="m")
+        highest = max(highest, float(high.max()))
+    by = "length of the shortest way to it, m"
+    return chart("Time at the goal", lines, percent=True, top=_round_above(highest), by=by, unit="m")
 
 
 def finals(cells: list[Cell], critical: str | None) -> str:
@@ -127,6 +129,10 @@ def _shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
         return list(enumerate(cells))
     best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
     return [(i, cells[i]) for i in sorted({0, best})]
+
+
+def _round_above(highest: float) -> float:
+    return float(np.clip(np.ceil(highest * 1.05 * 20) / 20, 0.05, 1.0))
 
 
 def _square(cell: Cell | None, best: float) -> str:

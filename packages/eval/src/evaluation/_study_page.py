@@ -136,7 +136,9 @@ def _far(tested: dict[str, Any] | None, cells: list[Cell]) -> str:
     if tested is None or not all(cell.get("by_path_length") for cell in tested["cells"]):
         return ""
     drawn = by_path_length(cells, tested["cells"])
-    return f"<section><h2>How far they come <small>the last agents of all seeds</small></h2>{drawn}</section>"
+    return (
+        f'<section class="far"><h2>How far they come <small>the last agents of all seeds</small></h2>{drawn}</section>'
+    )
 
 
 def _section(title: str, table: Callable[..., str], content: dict[str, Any] | None, cells: list[Cell]) -> str:
