@@ -95,13 +95,14 @@ def _goals(runs: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | No
 
 
 def _by_path_length(runs: list[list[dict[str, Any]] | None], cell_size: float | None) -> list[dict[str, Any]] | None:
-    """Time at the goal by how far that is, nearest first: of each run over its episodes, then over runs."""
-    if cell_size is None or not all(goals and "path_length" in goals[0] for goals in runs):
-        return None
+    """Time at the goal by how far that is, nearest first: of each run over its episodes, then over runs.
+
+    `None` where goals are at no one distance.
+    """
     by_cells: dict[int, list[tuple[int, dict[str, Any]]]] = {}
     for run, goals in enumerate(runs):
         for goal in goals or ():
-            if METRICS[0] in goal:
+            if cell_size and "path_length" in goal and METRICS[0] in goal:
                 by_cells.setdefault(round(goal["path_length"] / cell_size), []).append((run, goal))
     found = []
     for _, same in sorted(by_cells.items()):
@@ -109,7 +110,7 @@ def _by_path_length(runs: list[list[dict[str, Any]] | None], cell_size: float | 
         times = [_mean([g[METRICS[0]]["mean"] for g in goals], [g["n"] for g in goals]) for goals in asked if goals]
         length = _mean([goal["path_length"] for _, goal in same], [goal["n"] for _, goal in same])
         found.append({"path_length": length, METRICS[0]: study_results.estimate(evaluation.student(times))})
-    return found
+    return found or None
 
 
 def _mean(values: list[float], weights: list[int]) -> float:

@@ -34,7 +34,7 @@ def chart(
     """A figure as HTML: title, legend where there are several lines, axes over environment steps, or what `by` says.
 
     The values are in it as JSON, for the read-out under the pointer. `percent` fixes the range to 0 to `top`, in
-    percent. The first line is the main one; lines with intervals are all alike.
+    percent, and has `by` written beside the title. The first line is the main one; lines with intervals are all alike.
     """
     lines = [line if line.low is not None else line._replace(series=_thinned(line.series)) for line in lines]
     steps = np.concatenate([line.series.steps for line in lines])
@@ -66,12 +66,14 @@ def chart(
     heights = places(y_ticks, low, high, True)
     rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights)
     legend = "".join(f'<li style="--c:{line.colour}">{escape(line.label)}</li>' for line in lines)
+    digits = 0 if unit == "steps" else 1
     content = {
         "percent": percent,
         "range": [left, right],
         "unit": unit,
         "lines": [
-            [line.label, line.series.steps.round(1).tolist(), list(map(_short, line.series.values))] for line in lines
+            [line.label, line.series.steps.round(digits).tolist(), list(map(_short, line.series.values))]
+            for line in lines
         ],
     }
     data = json.dumps(content).replace("<", "\\u003c")  # no text can end the script element

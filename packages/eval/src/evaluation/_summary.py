@@ -27,7 +27,7 @@ def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""], stochast
     content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
     groups = _by_goal(np.asarray(record.goal), env.maze)
     content["goals"] = groups and [
-        _goal_entry(group, record, env) | path for group, path in zip(groups, _paths(groups, env.maze), strict=True)
+        _goal_entry(group, record, env) | path for group, path in zip(groups, _paths(groups, env), strict=True)
     ]
     content["task"] = {
         "episodes": evaluator.size,
@@ -57,13 +57,15 @@ def _by_goal(goals: Float[np.ndarray, "episode goal"], maze: Maze | None) -> lis
     return [(goal, np.flatnonzero(which == i)) for i, goal in enumerate(unique)]
 
 
-def _paths(groups: list[Group], maze: Maze | None) -> list[dict[str, float]]:
-    """How far each goal is from the start where there is one start, walls gone round."""
-    if maze is None or len(maze.starts) != 1 or maze.marks:  # what comes to the goal may be a ball, from its own cell
+def _paths(groups: list[Group], env: AbstractEnv) -> list[dict[str, float]]:
+    """How far each goal is from the start, walls gone round: of those that can be reached, where there is one start."""
+    maze = env.maze
+    # With marks what comes to the goal may be a ball, from its own cell; with `cells` starts are all along a corridor.
+    if maze is None or len(maze.starts) != 1 or maze.marks or getattr(env, "cells", None) is not None:
         return [{}] * len(groups)
     places = Places(maze)
-    lengths = places.path_lengths(maze.starts[0])
-    return [{"path_length": float(lengths[places.nearest(goal)])} for goal, _ in groups]
+    lengths = places.path_lengths(maze.starts[0])[[places.nearest(goal) for goal, _ in groups]]
+    return [{"path_length": float(length)} if np.isfinite(length) else {} for length in lengths]
 
 
 def _entry(values: np.ndarray) -> dict[str, Any]:
