@@ -50,6 +50,7 @@ def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[
         runs = [study / cell["name"] / f"seed{seed}" for seed in cell["seeds"]]
         numbers = [_numbers(run, episodes, origin, trusted) for run in runs]
         means = {name: [one[name]["mean"] for one in numbers] for name in METRICS if name in numbers[0]}
+        goals = [one["goals"] for one in numbers]
         cells.append(
             {
                 "name": cell["name"],
@@ -57,8 +58,8 @@ def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[
                 "episodes": numbers[0][METRICS[0]]["n"],
                 "task": numbers[0]["task"],
                 "runs": means,
-                "goals": _goals([one["goals"] for one in numbers]),
-                "by_path_length": _by_path_length([one["goals"] for one in numbers], numbers[0]["task"]["cell_size"]),
+                "goals": _goals(goals),
+                "by_path_length": _by_path_length(goals, numbers[0]["task"]["cell_size"]),
                 **{name: study_results.estimate(evaluation.student(values)) for name, values in means.items()},
             }
         )

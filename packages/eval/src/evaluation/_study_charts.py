@@ -1,5 +1,6 @@
 """The pictures of a study's page: curves with intervals, final scores of every run, and a grid of two axes."""
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from evaluation._chart import Line, chart, labels, places
 from evaluation._metrics import Series
 
-MOST_CURVES = 8  # in one chart; of more cells the best and the first are shown
+_MOST_CURVES = 8  # in one chart; of more cells the best and the first are shown
 
 Cell = dict[str, Any]
 
@@ -25,6 +26,14 @@ def label(cell: Cell, axes: list[str]) -> str:
     return ", ".join(f"{axis} {value}" if _mute(value) else value for axis, value in values)
 
 
+def shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
+    """The cells that one chart has room for, with their places in the study."""
+    if len(cells) <= _MOST_CURVES:
+        return list(enumerate(cells))
+    best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
+    return [(i, cells[i]) for i in sorted({0, best})]
+
+
 def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
     """Where the axis of scores ends: a round number above all of them."""
     highest = max(max(run["final"] for run in cell["runs"]) for cell in cells)
@@ -36,11 +45,8 @@ def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
 def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
     """Mean learning curve of every cell with its interval over seeds, and what others published of it, if anything."""
     lines = []
-    for order, cell in reversed(_shown(cells)):
-        mean = cell["curve"]
-        steps, middle = (np.array(mean[name], float) for name in ("env_steps", "mean"))
-        low, high = (_ends(mean[name], middle) for name in ("ci_low", "ci_high"))
-        lines.append(Line(Series(steps, middle), cell["label"], colour(order, len(cells)), low, high))
+    for order, cell in reversed(shown(cells)):
+        lines.append(_line(cell["label"], colour(order, len(cells)), cell["curve"]["env_steps"], cell["curve"]))
         if published and cell["name"] in published["curves"]:
             theirs = published["curves"][cell["name"]]
             series = Series(*(np.array(theirs[name], float) for name in ("env_steps", "mean")))
@@ -51,14 +57,13 @@ def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
 def by_path_length(cells: list[Cell], tested: list[dict[str, Any]]) -> str:
     """Time at the goal against how far it is, as `tested.json` says it of the cells, in their order."""
     lines, highest = [], 0.0
-    for order, cell in reversed(_shown(cells)):
+    for order, cell in reversed(shown(cells)):
         points = tested[order]["by_path_length"]
-        x = np.array([point["path_length"] for point in points], float)
-        shares = [point["eval/time_at_goal_fraction"] for point in points]
-        mean = np.array([share["mean"] for share in shares], float)
-        low, high = (_ends([share[end] for share in shares], mean) for end in ("ci_low", "ci_high"))
-        lines.append(Line(Series(x, mean), cell["label"], colour(order, len(cells)), low, high))
-        highest = max(highest, float(high.max()))
+        times = [point["eval/time_at_goal_fraction"] for point in points]
+        columns = {name: [time[name] for time in times] for name in ("mean", "ci_low", "ci_high")}
+        x = [point["path_length"] for point in points]
+        lines.append(_line(cell["label"], colour(order, len(cells)), x, columns))
+        highest = max([highest, *(time["mean"] if time["ci_high"] is None else time["ci_high"] for time in times)])
     by = "length of the shortest way to it, m"
     return chart("Time at the goal", lines, percent=True, top=_round_above(highest), by=by, unit="m")
 
@@ -123,12 +128,11 @@ def percent(estimate: dict[str, float | None]) -> str:
     return f"{100 * (mean or 0):.1f}{between}"
 
 
-def _shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
-    """Those that one chart has room for, with their places in the study."""
-    if len(cells) <= MOST_CURVES:
-        return list(enumerate(cells))
-    best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
-    return [(i, cells[i]) for i in sorted({0, best})]
+def _line(name: str, colour: str, x: Sequence[float | int], shares: dict[str, list[Any]]) -> Line:
+    """A mean with its interval, which has no width where it is unknown."""
+    mean = np.array(shares["mean"], float)
+    low, high = (_ends(shares[end], mean) for end in ("ci_low", "ci_high"))
+    return Line(Series(np.array(x, float), mean), name, colour, low, high)
 
 
 def _round_above(highest: float) -> float:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from evaluation._curve import STYLE
-from evaluation._study_charts import MOST_CURVES, Cell, label, top
+from evaluation._study_charts import Cell, label, shown, top
 
 _COLOURS = LinearSegmentedColormap.from_list("deeper", ["#e0a458", "#5f7f7a", "#0b5d7a"])
 
@@ -41,16 +41,14 @@ def study_figure(found: dict[str, Any], png: Path | str, title: str = "") -> Non
 
 def _curves(axes: Axes, cells: list[Cell], found: dict[str, Any]) -> None:
     published = found.get("published") or {"curves": {}}
-    best = max(range(len(cells)), key=lambda i: cells[i]["final"]["mean"])
-    shown = range(len(cells)) if len(cells) <= MOST_CURVES else sorted({0, best})
-    for order in shown:
-        curve, colour = cells[order]["curve"], _colour(order, cells)
-        axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=2.2, label=label(cells[order], found["axes"]))
+    for order, cell in shown(cells):
+        curve, colour, name = cell["curve"], _colour(order, cells), label(cell, found["axes"])
+        axes.plot(curve["env_steps"], curve["mean"], color=colour, lw=2.2, label=name)
         if None not in curve["ci_low"]:
             low, high = (np.array(curve[end], float) for end in ("ci_low", "ci_high"))
             axes.fill_between(curve["env_steps"], low, high, color=colour, alpha=0.12, lw=0)
-        if theirs := published["curves"].get(cells[order]["name"]):
-            style = {"lw": 1.4, "ls": (0, (3, 2)), "label": f"{label(cells[order], found['axes'])}, published"}
+        if theirs := published["curves"].get(cell["name"]):
+            style = {"lw": 1.4, "ls": (0, (3, 2)), "label": f"{name}, published"}
             axes.plot(theirs["env_steps"], theirs["mean"], color=colour, **style)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_xlabel("environment steps")

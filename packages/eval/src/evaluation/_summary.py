@@ -20,8 +20,7 @@ def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""], stochast
     ci_high, n}`, with `iqm` where it is not a share of episodes. The intervals are 95 %: Wilson's for shares of
     episodes, a bootstrap over episodes for the rest; an end that one episode cannot tell is `None`. `goals` is the
     same by goal where the goals are few, else `None`; in a maze with one start, with the `path_length` from there, m.
-    `task` is what a reader needs to draw them: time limit, control
-    step, threshold and the maze as text.
+    `task` is what a reader needs to draw them: time limit, control step, threshold and the maze as text.
     """
     env, record = evaluator.env, evaluator.episodes(policy, key, stochastic)
     content: dict[str, Any] = {name: _entry(value) for name, value in by_name(record, env).items()}
