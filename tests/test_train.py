@@ -1,5 +1,7 @@
 """The two halves of a training step are traced and compiled once, wherever a state comes from."""
 
+import os
+import pty
 import signal
 from collections import Counter
 from pathlib import Path
@@ -87,8 +89,8 @@ def test_a_whole_run_traces_each_part_once(tmp_path: Path):
     assert traces == {"init": 2, "collect": 1, "learn": 1, "policy": 2}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, number: int):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, number: int, capfd):
     asked = []
 
     def evaluate(policy, key) -> dict[str, float]:
@@ -114,6 +116,45 @@ def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, n
     assert asked[1] == asked[2] and [line["eval/mark"] for line in broken] == [1.0, 3.0, 4.0]
     whole = train(tmp_path / "whole")
     assert [line["train/critic_loss"] for line in broken[1:]] == [line["train/critic_loss"] for line in whole[1:]]
+
+
+def test_a_closed_terminal_is_no_error_amid_a_save(tmp_path: Path, capfd):
+    shown, terminal = pty.openpty()
+
+    def evaluate(policy, key) -> dict[str, float]:
+        os.close(shown)
+        signal.raise_signal(signal.SIGHUP)
+        return {}
+
+    kept, run = os.dup(1), crl.Run(tmp_path)
+    os.dup2(terminal, 1)
+    try:
+        with pytest.raises(crl.Interrupted):
+            crl.train(make_trainer(1), env_steps=400, eval_every=400, evaluate=evaluate, run=run)
+        os.write(1, b"to nobody")
+    finally:
+        os.dup2(kept, 1)
+        run.close()
+    with pytest.raises(OSError):
+        os.write(terminal, b"to nobody")
+    assert len(list((tmp_path / "checkpoints/resume").iterdir())) == 1
+    os.close(kept)
+    os.close(terminal)
+
+
+def test_what_nohup_has_ignored_stays_so(tmp_path: Path):
+    def evaluate(policy, key) -> dict[str, float]:
+        signal.raise_signal(signal.SIGHUP)
+        return {"eval/mark": 1.0}
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run = crl.Run(tmp_path)
+    try:
+        (state,) = crl.train(make_trainer(1), env_steps=400, eval_every=400, evaluate=evaluate, run=run)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN and int(state.env_steps) == 400
+    finally:
+        run.close()
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_network_from_elsewhere_may_hold_more_than_arrays(tmp_path: Path):

@@ -1,6 +1,8 @@
 """Signals that ask a run to stop."""
 
+import os
 import signal
+import stat
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,7 +15,10 @@ class BrokenOff(Exception):
 
 
 class Signals:
-    """Collects SIGTERM and SIGUSR1 in `caught` instead of dying of them, while it is entered."""
+    """Collects SIGTERM, SIGUSR1 and SIGHUP in `caught` instead of dying of them, while it is entered.
+
+    SIGHUP says that the terminal is closed. Where it is ignored, as nohup has it, it stays so.
+    """
 
     def __init__(self):
         self.caught: list[int] = []
@@ -21,7 +26,9 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
-        for number in (signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_IGN:
+                continue
             self._before[number] = signal.signal(number, self._catch)
         return self
 
@@ -31,6 +38,8 @@ class Signals:
 
     def _catch(self, number: int, _: object) -> None:
         self.caught.append(number)
+        if number == signal.SIGHUP:
+            _show_nothing()
         if self._evaluating:
             raise BrokenOff
 
@@ -47,3 +56,11 @@ class Signals:
                 self._evaluating = False
 
         return evaluation
+
+
+def _show_nothing() -> None:
+    """Lets what is printed go nowhere but to files: with its terminal closed, a word would be an error amid a save."""
+    with open(os.devnull, "w") as nowhere:
+        for stream in (1, 2):
+            if not stat.S_ISREG(os.fstat(stream).st_mode):
+                os.dup2(nowhere.fileno(), stream)

@@ -55,7 +55,7 @@ def train(
     Raises:
         ValueError: an argument that makes no sense.
         NonFinite: training diverged; the states saved before stay.
-        Interrupted: SIGTERM or SIGUSR1 came, and the state is saved.
+        Interrupted: SIGTERM, SIGUSR1 or SIGHUP came, and the state is saved.
     """
     check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds, seeds)
     with Signals() as signals, Display(env_steps) as display:
