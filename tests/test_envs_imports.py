@@ -1,5 +1,6 @@
 """What `import envs` loads, and how wrong arguments are refused where no type checker watches."""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -11,10 +12,11 @@ import envs
 
 def run(code: str, *, cpus: int | None = None) -> str:
     """What code prints in a fresh interpreter, without the type checks of the test suite."""
+    # What `envs` sets here, where there is one CPU, is not what a user has.
+    environment = {name: value for name, value in os.environ.items() if name != "PJRT_NPROC"}
     pin = "" if cpus is None else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
-    done = subprocess.run(
-        [sys.executable, "-c", pin + textwrap.dedent(code)], capture_output=True, text=True, timeout=300
-    )
+    command = [sys.executable, "-c", pin + textwrap.dedent(code)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -37,9 +37,9 @@ def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, monkey
         process.send_signal(number)
         out, err = process.communicate()
         assert process.returncode == (128 + number if number == signal.SIGTERM else -number), out + err
-    monkeypatch.delenv("XLA_FLAGS")  # for all runs as `start` has it
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     with as_a_user(monkeypatch):
+        monkeypatch.delenv("XLA_FLAGS")  # for all runs as `start` has it
+        monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         for out in ("whole", "broken"):
             assert run(*arguments, "--out", str(tmp_path / out)) == exits.SUCCESS
             said, _ = capsys.readouterr()

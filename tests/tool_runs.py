@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import devices
+import jax
 import jaxtyping
 import pytest
 from environment import users_environment
+
+import envs  # noqa: F401 - it must act before JAX starts
 
 ROOT = Path(__file__).parent.parent
 QUICKSTART = ("--gin", str(ROOT / "configs/quickstart.gin"))
@@ -35,7 +38,8 @@ TINY = (
 @contextmanager
 def as_a_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Runs a tool in this process as a user has it: no annotation is checked."""
-    monkeypatch.setattr(devices, "prepare", lambda kind: None)  # JAX runs already
+    jax.devices()  # JAX runs from here on, whatever a test does to the environment
+    monkeypatch.setattr(devices, "prepare", lambda kind: None)
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
