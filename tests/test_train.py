@@ -20,6 +20,7 @@ import nets
 from crl._loop import CompiledSteps
 from crl._run import to_devices
 from crl._seeds import Seeds, Solo
+from crl._signals import BrokenOff, Signals
 
 
 class Traced(crl.Trainer):
@@ -89,14 +90,21 @@ def test_a_whole_run_traces_each_part_once(tmp_path: Path):
     assert traces == {"init": 2, "collect": 1, "learn": 1, "policy": 2}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
-def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, number: int, capfd):
+@pytest.fixture
+def terminal():
+    """A terminal whose closing matters, unlike under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path):
     asked = []
 
     def evaluate(policy, key) -> dict[str, float]:
         asked.append(jr.key_data(key).tolist())
         if len(asked) == 2:
-            signal.raise_signal(number)
+            signal.raise_signal(signal.SIGTERM)
             raise AssertionError("the evaluation went on after the signal")
         return {"eval/mark": float(len(asked))}
 
@@ -108,16 +116,17 @@ def test_a_signal_breaks_off_an_evaluation_which_is_done_again(tmp_path: Path, n
             run.close()
         return [line for line in crl.read_metrics(run.metrics_file) if "eval/mark" in line]
 
-    handler = signal.getsignal(number)
+    handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(crl.Interrupted) as interrupted:
         train(tmp_path / "broken")
-    assert interrupted.value.signal == number and signal.getsignal(number) == handler
+    assert interrupted.value.signal == signal.SIGTERM and signal.getsignal(signal.SIGTERM) == handler
     broken = train(tmp_path / "broken")
     assert asked[1] == asked[2] and [line["eval/mark"] for line in broken] == [1.0, 3.0, 4.0]
     whole = train(tmp_path / "whole")
     assert [line["train/critic_loss"] for line in broken[1:]] == [line["train/critic_loss"] for line in whole[1:]]
 
 
+@pytest.mark.usefixtures("terminal")
 def test_a_closed_terminal_is_no_error_amid_a_save(tmp_path: Path, capfd):
     shown, terminal = pty.openpty()
 
@@ -142,18 +151,26 @@ def test_a_closed_terminal_is_no_error_amid_a_save(tmp_path: Path, capfd):
     os.close(terminal)
 
 
-def test_what_nohup_has_ignored_stays_so(tmp_path: Path):
-    def evaluate(policy, key) -> dict[str, float]:
-        signal.raise_signal(signal.SIGHUP)
-        return {"eval/mark": 1.0}
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+def test_what_asks_a_run_to_stop(number: int, capfd):
+    before = signal.getsignal(number)
+    with Signals() as signals:
+        with pytest.raises(BrokenOff):
+            signals.breaking_off(signal.raise_signal)(number)
+        signal.raise_signal(number)
+        assert signals.caught == [number, number]
+    assert signal.getsignal(number) == before
 
+
+def test_what_nohup_has_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    run = crl.Run(tmp_path)
     try:
-        (state,) = crl.train(make_trainer(1), env_steps=400, eval_every=400, evaluate=evaluate, run=run)
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN and int(state.env_steps) == 400
+        with Signals() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.caught == []
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
-        run.close()
         signal.signal(signal.SIGHUP, before)
 
 
