@@ -6,11 +6,17 @@ import sys
 import tempfile
 
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
-# Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third. Proofs run
-# theirs for long: MJX without it takes hours for what it does in minutes.
+# Programs are tiny and most of a test is their compilation: without LLVM's optimisation, and without MLIR's way to a
+# fusion, it takes a fourth. Proofs run theirs for long: MJX without it takes hours for what it does in minutes.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_force_host_platform_device_count=8" + ("" if "proof" in sys.argv else " --xla_backend_optimization_level=0"),
+    "--xla_force_host_platform_device_count=8"
+    + (
+        ""
+        if "proof" in sys.argv
+        else " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    ),
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one test has compiled no other compiles again, in whichever process it runs. Workers inherit the variable.
