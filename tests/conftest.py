@@ -6,8 +6,8 @@ import sys
 import tempfile
 
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
-# Programs are tiny and most of a test is their compilation: without LLVM's optimisation, and without MLIR's way to a
-# fusion, it takes a fourth. Proofs run theirs for long: MJX without it takes hours for what it does in minutes.
+# Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third, and with
+# fewer passes little more than half of that. Proofs run for long, and have them all: MJX needs minutes then, not hours.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=8"
