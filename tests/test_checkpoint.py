@@ -1,6 +1,7 @@
 """A checkpoint comes back as it was saved, or not at all."""
 
 import json
+import shutil
 from pathlib import Path
 
 import equinox as eqx
@@ -35,7 +36,8 @@ def equal(a: dict, b: dict) -> bool:
 
 @pytest.fixture
 def checkpoints(tmp_path: Path):
-    checkpoints = crl.Checkpoints(tmp_path / "c", keep=2)
+    (tmp_path / "c").mkdir()
+    checkpoints = crl.Checkpoints(crl.Folder(tmp_path / "c"), "run", keep=2)
     yield checkpoints
     checkpoints.close()
 
@@ -132,7 +134,7 @@ def test_a_run_that_fell_back_saves_again(tmp_path: Path):
     run = crl.Run(tmp_path)
     for step in (10, 20):
         run.save(moment(step))
-        run.snapshot(step, {"w": jnp.ones(3)})
+        run.snapshot(step, 0, {"w": jnp.ones(3)})
         run.log(step, 0, {})
     run.close()
     resume = tmp_path / "checkpoints" / "resume"
@@ -155,7 +157,7 @@ def test_half_written_steps_of_a_killed_run_are_removed(tmp_path: Path):
     leftover = tmp_path / "checkpoints" / "resume" / "5.orbax-checkpoint-tmp"
     leftover.mkdir(parents=True)
     (leftover / "x").write_text("half")
-    crl.Checkpoints(leftover.parent).close()
+    crl.Checkpoints(crl.Folder(leftover.parent), "run").close()
     assert leftover.exists()  # a reader leaves alone what may be a save under way
     crl.Run(tmp_path).close()
     assert not leftover.exists()
@@ -163,19 +165,124 @@ def test_half_written_steps_of_a_killed_run_are_removed(tmp_path: Path):
 
 def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path):
     run = crl.Run(tmp_path)
+    state = Moment(jnp.int32(20), jnp.int32(50), jnp.zeros(3))
     for step in (10, 20, 30):
         run.log(step, step * 2, {"train/critic_loss": float(step)})
+        if step == 20:
+            run.save(state)
+    run.wait()
     with run.metrics_file.open("a") as file:
         file.write('{"env_steps": 40, "upd')  # a kill in the middle of a line
     assert [line["env_steps"] for line in crl.read_metrics(run.metrics_file)] == [10, 20, 30]
-    run.rewind(70, Moment(jnp.int32(20), jnp.int32(50), jnp.zeros(0)))
+    assert run.rewind(70, state) == []
     assert [json.loads(text)["env_steps"] for text in run.metrics_file.read_text().splitlines()] == [10, 20]
     assert run.logged == 20
     run.close()
 
 
+def test_records_that_are_missing_are_told_and_no_snapshot_is_lost(tmp_path: Path):
+    with crl.Run(tmp_path) as run:
+        for step in (10, 20):
+            run.snapshot(step, 0, {"w": jnp.ones(3)})
+            run.log(step, 0, {})
+        run.save(moment(20))
+        run.snapshot(30, 0, {"w": jnp.ones(3)})  # of a future that the state does not know
+    first = run.metrics_file.read_text().splitlines(keepends=True)[0]
+    for content, ends in ((first, 10), (None, -1)):
+        run.metrics_file.unlink()
+        if content:
+            run.metrics_file.write_text(content)
+        with crl.Run(tmp_path) as run:
+            states, sentences = restore([run], eqx.filter_eval_shape(moment, 0))
+        assert states and sentences == [
+            f"{run.metrics_file} ends at env step {ends}, and this state was saved when it reached 20: the records "
+            "between are lost; snapshots are kept."
+        ]
+        assert crl.snapshot_steps(tmp_path) == [10, 20]
+    shutil.rmtree(tmp_path / "checkpoints" / "resume" / "20")
+    with crl.Run(tmp_path) as run:
+        run.log(10, 0, {})
+        assert restore([run], eqx.filter_eval_shape(moment, 0)) == (
+            None,
+            [f"{tmp_path} holds no saved state: the run starts anew and replaces 1 records."],
+        )
+
+
+def test_a_step_of_another_run_or_under_another_name_does_not_verify(tmp_path: Path):
+    for name, steps in (("mine", (10, 20)), ("theirs", (40,))):
+        with crl.Run(tmp_path / name) as run:
+            for step in steps:
+                run.save(moment(step))
+    mine, theirs = (tmp_path / name / "checkpoints" / "resume" for name in ("mine", "theirs"))
+    like = eqx.filter_eval_shape(moment, 0)
+    shutil.copytree(mine / "10", mine / "30")
+    shutil.copytree(theirs / "40", mine / "40")
+    with crl.Run(tmp_path / "mine") as run:
+        states, sentences = restore([run], like)
+    assert states is not None and int(states[0].env_steps) == 20
+    assert sentences == [
+        f"Step 40 in {mine} does not verify: it is of another run. An older one is used.",
+        f"Step 30 in {mine} does not verify: it was saved as step 10. An older one is used.",
+    ]
+    (tmp_path / "mine" / "checkpoints" / "run.json").unlink()
+    with pytest.raises(crl.CheckpointError) as lost:
+        crl.Run(tmp_path / "mine")
+    assert str(lost.value) == (
+        f"{tmp_path / 'mine'} holds checkpoints and no checkpoints/run.json: the file is lost, or they were saved by "
+        "bathyal-crl 0.1, which this version does not read."
+    )
+
+
+@pytest.mark.parametrize("name", ["x[lr=0.1]", "a*b?{c}", "50%41", "naïve space", "x:y#z"])
+def test_a_path_with_any_sign_holds_checkpoints(tmp_path: Path, name: str):
+    with crl.Run(tmp_path / name) as run:
+        run.save(moment(10))
+        run.snapshot(10, 0, {"w": jnp.ones(3)})
+    with crl.Run(tmp_path / name) as run:
+        states, sentences = restore([run], eqx.filter_eval_shape(moment, 0))
+    assert states is not None and not sentences
+    np.testing.assert_array_equal(states[0].weights, moment(10).weights)
+
+
+def test_a_backslash_is_refused_before_anything_is_made(tmp_path: Path):
+    with pytest.raises(ValueError) as refused:
+        crl.Run(tmp_path / "x\\y")
+    assert str(refused.value) == (
+        f"The run directory {str(tmp_path / 'x') + chr(92) + 'y'!r} has a backslash or bytes that are no UTF-8 in its "
+        "path, and a checkpoint there could not be read back; choose another one."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_save_that_cannot_be_read_back_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    checkpoints = crl.Checkpoints(crl.Folder(tmp_path), "run")
+    checkpoints.save(1, {"x": jnp.ones(3)})
+    checkpoints._checkpointer.wait_until_finished()
+    (tmp_path / "1" / "record" / "metadata").write_text("{}")
+    with pytest.raises(crl.CheckpointError) as told:
+        checkpoints.wait()
+    assert str(told.value) == (
+        f"Step 1 was saved in {tmp_path} and cannot be read back: Step 1 in {tmp_path} does not verify: its record "
+        "cannot be read (KeyError)."
+    )
+    checkpoints.close()
+
+
+def test_a_working_directory_that_changes_moves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with crl.Run("run") as run:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        run.save(moment(10))
+        run.log(10, 0, {})
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert (tmp_path / "run" / "metrics.jsonl").is_file() and (tmp_path / "run/checkpoints/resume/10").is_dir()
+
+
 def test_a_damaged_line_of_metrics_is_named(tmp_path: Path):
     file = tmp_path / "metrics.jsonl"
-    file.write_text('{"env_steps": 1}\nx\n{"env_steps": 2}\n')
-    with pytest.raises(ValueError, match=r"metrics\.jsonl is damaged: line 2"):
+    record = '{"env_steps": 1, "updates": 0, "seconds": 0.1}'
+    file.write_text(f"{record}\nx\n{record}\n")
+    with pytest.raises(crl.FileError) as damaged:
         crl.read_metrics(file)
+    assert str(damaged.value) == f"{file} is damaged: line 2 is no record of metrics."

@@ -66,7 +66,7 @@ def finish(run_dir: Path, **changes: object) -> str:
 def final_bits(run_dir: Path) -> dict[str, str]:
     """SHA-256 of every array of the newest resume state."""
     newest = max((run_dir / "checkpoints" / "resume").iterdir(), key=lambda path: int(path.name))
-    record = json.loads((newest / "leaves" / "metadata").read_text())
+    record = json.loads((newest / "record" / "metadata").read_text())
     return {name: leaf["sha256"] for name, leaf in record["arrays"].items()}
 
 

@@ -110,7 +110,7 @@ def test_they_go_on_from_the_newest_moment_that_all_hold(together: tuple[Path, l
         run.close()
     assert moments[0] == moments[1] == [412]
     shutil.rmtree(tmp_path / f"seed{SEEDS[0]}" / "checkpoints")
-    with pytest.raises(crl.CheckpointError, match="hold no states of the same moment to go on from"):
+    with pytest.raises(crl.CheckpointError, match="hold no states of the same moment to resume from"):
         train(tmp_path)
     assert len(lines(tmp_path, SEEDS[1])) == len(lines(directory, SEEDS[1]))  # nothing was lost
 

@@ -1,18 +1,26 @@
-"""Checkpoints that are verified when they are read. Orbax writes them; digests say whether they came back whole."""
+"""Checkpoints that are verified when they are read. Orbax writes them; a record says whether they came back whole."""
 
-import hashlib
-import json
+import logging
+import math
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import equinox as eqx
-import jax
-import jax.random as jr
 import numpy as np
 import orbax.checkpoint as ocp
+import psutil
 from jaxtyping import PyTree
 
-from ._algorithm import Agent
+from ._folder import KIB, FileError, Folder
+from ._leaves import Leaf, describe, digest, digest_json, file_name, named_arrays, rebuild, template, to_host
+
+_ARRAYS, _RECORD = "arrays", "record"
+_RECORD_FILE = f"{_RECORD}/metadata"
+_ORBAX_FILES = {"_METADATA", "commit_success.txt"}
+_FILES_PER_ARRAY = 1_000  # one for each shard
+# Every array is a directory of plain chunks, so this has nothing to merge and says so at every save.
+logging.getLogger("absl").addFilter(lambda record: "Skipping merge of OCDBT" not in record.getMessage())
 
 
 class CheckpointError(ValueError):
@@ -26,68 +34,106 @@ class DamagedError(CheckpointError):
 class Checkpoints:
     """The checkpoints of one kind in one directory, numbered by step.
 
-    Every array is stored under its path in the pytree with a SHA-256 of its bytes, its shape and its type.
+    Every array is stored under its path in the pytree, uncompressed, so that a file that is read takes no more memory
+    than it takes on the disk. The record beside them holds the step, the run, and of every array its shape, its type
+    and a SHA-256 of its bytes.
     """
 
-    def __init__(self, directory: Path, keep: int | None = None):
-        """`keep`: how many of the newest steps stay; `None` keeps all."""
-        self.directory = directory.resolve()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
-        self._manager = ocp.CheckpointManager(self.directory, options=options, item_names=("arrays", "leaves"))
+    def __init__(self, folder: Folder, run: str, keep: int | None = None):
+        """
+        Args:
+            folder: where the steps lie, one directory each.
+            run: the identity of the run that they are of.
+            keep: how many of the newest steps stay; `None` keeps all.
+        """
+        self.folder, self._run, self._keep = folder, run, keep
+        self._checkpointer = ocp.AsyncCheckpointer(
+            ocp.CompositeCheckpointHandler(
+                **{
+                    _ARRAYS: ocp.PyTreeCheckpointHandler(use_ocdbt=False, use_compression=False),
+                    _RECORD: ocp.JsonCheckpointHandler(),
+                }
+            )
+        )
+        self._writing: tuple[int, str] | None = None  # the step under way, and its record's digest
+
+    @property
+    def directory(self) -> Path:
+        """Where the steps lie."""
+        return self.folder.path
 
     def remove_leftovers(self) -> None:
-        """Removes the half-written steps of a killed run. Only who writes here may: a save under way looks the same."""
-        for leftover in self.directory.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(leftover)
+        """Removes the half-written steps of a killed run; only for the process that writes here."""
+        for name in self.folder.names():
+            if ".orbax-checkpoint-tmp" in name:
+                leftover = self.folder.path / name
+                if leftover.is_dir() and not leftover.is_symlink():
+                    shutil.rmtree(leftover)
+                else:
+                    leftover.unlink()
 
     @property
     def busy(self) -> bool:
         """Whether a save is still being written."""
-        return self._manager.is_saving_in_progress()
+        return self._writing is not None and not (self.directory / str(self._writing[0])).exists()
 
     def steps(self) -> list[int]:
         """The steps held, oldest first."""
-        return sorted(self._manager.all_steps())
+        return sorted(steps(self.folder))
 
-    def save(self, step: int, tree: PyTree, wait: bool = False) -> None:
+    def save(self, step: int, tree: PyTree, wait: bool = False, **about: int) -> None:
         """Writes the arrays of `tree` in the background (or before it returns, with `wait`).
 
-        The arrays are copied first: the next update may overwrite a donated buffer while Orbax still reads it.
+        `about`: further numbers for the record, such as `updates`.
+
+        Raises:
+            CheckpointError: the save before this one cannot be read back.
+            OSError: it could not be written.
         """
-        self._manager.wait_until_finished()
-        arrays = {name: _to_host(leaf) for name, leaf in _named(tree).items()}
-        leaves = {name: _describe(array) | {"sha256": _digest(array)} for name, array in arrays.items()}
-        leaves = {"arrays": leaves, "sha256": _digest_json(leaves)}
-        stored = {name: array for name, array in arrays.items() if array.size}
-        written = self._manager.save(
-            step,
-            args=ocp.args.Composite(arrays=ocp.args.StandardSave(stored), leaves=ocp.args.JsonSave(leaves)),
-            force=True,  # else Orbax skips, without a word, a step behind the newest
-        )
-        if not written:
-            raise CheckpointError(f"Step {step} could not be saved in {self.directory}.")
+        self.wait()
+        arrays = {name: to_host(leaf) for name, leaf in named_arrays(tree).items()}
+        leaves = {name: describe(array) | {"sha256": digest(array)} for name, array in arrays.items()}
+        record: dict[str, Any] = {"step": step, "run": self._run, "about": about, "arrays": leaves}
+        record["sha256"] = digest_json(record)
+        stored = {file_name(name): array for name, array in arrays.items() if array.size}
+        save = {_ARRAYS: ocp.args.PyTreeSave(stored), _RECORD: ocp.args.JsonSave(record)}
+        self._writing = step, record["sha256"]
+        self._checkpointer.save(self.directory / str(step), args=ocp.args.Composite(**save))
         if wait:
             self.wait()
 
     def wait(self) -> None:
-        """Returns when nothing is being written any more; raises what went wrong while writing."""
-        self._manager.wait_until_finished()
-        self._manager.check_for_errors()
+        """Returns when nothing is being written any more, the last save can be read back and old ones are removed.
+
+        Raises:
+            CheckpointError: it cannot be read back.
+            OSError: it could not be written.
+        """
+        if self._writing is None:
+            return
+        (step, sha256), self._writing = self._writing, None
+        self._checkpointer.wait_until_finished()
+        try:
+            back = self.record(step)["sha256"]
+        except (OSError, DamagedError) as e:
+            raise CheckpointError(f"Step {step} was saved in {self.directory} and cannot be read back: {e}") from e
+        if back != sha256:
+            raise CheckpointError(f"Step {step} was saved in {self.directory} and reads back as another one.")
+        for old in self.steps()[: -self._keep] if self._keep else ():
+            shutil.rmtree(self.folder.place(str(old)))
 
     def set_aside(self, after: int) -> None:
         """Moves the steps behind `after` into `<directory>_damaged`, out of the way of new ones."""
+        around = Folder(self.directory.parent)
         for step in [step for step in self.steps() if step > after]:
-            aside = self.directory.parent / f"{self.directory.name}_damaged"
-            aside.mkdir(exist_ok=True)
-            shutil.rmtree(aside / str(step), ignore_errors=True)
-            (self.directory / str(step)).rename(aside / str(step))
-        self._manager.reload()
+            aside = around.folder(f"{self.directory.name}_damaged", make=True).place(str(step))
+            shutil.rmtree(aside, ignore_errors=True)
+            (self.directory / str(step)).rename(aside)
 
-    def remove(self, after: int) -> None:
-        """Removes the steps behind `after`."""
-        for step in [step for step in self.steps() if step > after]:
-            self._manager.delete(step)
+    def remove(self, steps: list[int]) -> None:
+        """Removes these steps."""
+        for step in steps:
+            shutil.rmtree(self.folder.place(str(step)))
 
     def restore(self, like: PyTree, step: int | None = None) -> tuple[int, PyTree, list[str]]:
         """Reads a step, or the newest one that verifies.
@@ -109,149 +155,129 @@ class Checkpoints:
         for candidate in [step] if step is not None else reversed(held):
             try:
                 return candidate, self._read(candidate, like), damaged
-            except _Damaged as e:
-                damaged.append(f"Step {candidate} in {self.directory} does not verify: {e}.")
+            except DamagedError as e:
+                damaged.append(str(e))
         if damaged:
             raise DamagedError(" ".join(damaged))
         raise CheckpointError(f"There is no checkpoint in {self.directory}.")
 
+    def record(self, step: int) -> dict[str, Any]:
+        """What was written down of a step: `step`, `run`, `about`, and by name `arrays`; digests are verified.
+
+        Raises:
+            DamagedError: it is not the record that was saved, or is of another step or run.
+            CheckpointError: the step is of an older version.
+        """
+        folder = self.folder.folder(str(step))
+        if folder.has("leaves") and not folder.has(_RECORD):
+            raise CheckpointError(
+                f"Step {step} in {self.directory} was saved by bathyal-crl 0.1, which this version does not read."
+            )
+        try:
+            record = folder.json(_RECORD_FILE)
+            sound = record["sha256"] == digest_json({name: record[name] for name in record if name != "sha256"})
+            of, run, about = record["step"], record["run"], record["about"]
+            _ = [(leaf["shape"], leaf["dtype"], leaf["sha256"]) for leaf in record["arrays"].values()]
+        except (OSError, FileError, LookupError, TypeError, AttributeError, RecursionError) as e:
+            raise self._damaged(step, f"its record cannot be read ({type(e).__name__})") from e
+        if not sound or not isinstance(about, dict):
+            raise self._damaged(step, "its record is not the one that was saved")
+        if of != step:
+            raise self._damaged(step, f"it was saved as step {of}")
+        if run != self._run:
+            raise self._damaged(step, "it is of another run")
+        return record
+
     def _read(self, step: int, like: PyTree) -> PyTree:
-        wanted = _named(like)
-        try:
-            record = self._manager.restore(step, args=ocp.args.Composite(leaves=ocp.args.JsonRestore()))["leaves"]
-            leaves, sound = record["arrays"], record["sha256"] == _digest_json(record["arrays"])
-        except Exception as e:  # Orbax and TensorStore raise many types for a file that is cut or garbled.
-            raise _Damaged(f"its list of arrays cannot be read ({type(e).__name__})") from e
-        if not sound:
-            raise _Damaged("its list of arrays is not the one that was saved")
-        stored = {name: {"shape": leaf["shape"], "dtype": leaf["dtype"]} for name, leaf in leaves.items()}
-        expected = {name: _describe(_template(leaf)) for name, leaf in wanted.items()}
-        for name in sorted(expected.keys() | stored.keys()):
-            if expected.get(name) != stored.get(name):
+        wanted = {name: template(leaf) for name, leaf in named_arrays(like).items()}
+        leaves = self.record(step)["arrays"]
+        for name in sorted(wanted.keys() | leaves.keys()):
+            there, here = leaves.get(name), describe(wanted[name]) if name in wanted else None
+            if here is None or there is None or any(there[part] != here[part] for part in ("shape", "dtype")):
                 raise CheckpointError(
-                    f"Step {step} in {self.directory} is of another run: {name} is "
-                    f"{_say(stored.get(name))} there and {_say(expected.get(name))} here."
+                    f"Step {step} in {self.directory} is of another run: {name} is {_say(there)} there and "
+                    f"{_say(here)} here."
                 )
-        template = {name: _template(leaf) for name, leaf in wanted.items() if _template(leaf).size}
+        size, free = sum(array.nbytes for array in wanted.values()), psutil.virtual_memory().available
+        if size > free:
+            raise CheckpointError(
+                f"Step {step} in {self.directory} takes {size / 1e9:,.1f} GB of memory, and {free / 1e9:,.1f} GB are "
+                "free."
+            )
+        stored = {file_name(name): array for name, array in wanted.items() if array.size}
+        self._check_files(step, stored)
+        how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in stored}
         try:
-            arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(template)))[
-                "arrays"
-            ]
-        except Exception as e:
-            raise _Damaged(f"its arrays cannot be read ({type(e).__name__})") from e
+            found = self._checkpointer.restore(
+                self.directory / str(step),
+                args=ocp.args.Composite(**{_ARRAYS: ocp.args.PyTreeRestore(stored, restore_args=how)}),
+            )[_ARRAYS]
+        except Exception as e:  # Orbax and TensorStore raise many types for a file that is cut or garbled.
+            raise self._damaged(step, f"its arrays cannot be read ({type(e).__name__})") from e
+        arrays = {name: found.get(file_name(name), array) for name, array in wanted.items()}
         for name, array in arrays.items():
-            if _digest(array) != leaves[name]["sha256"]:
-                raise _Damaged(f"the bytes of {name} are not those that were saved")
-        return _rebuild(like, {name: arrays.get(name, _template(leaf)) for name, leaf in wanted.items()})
+            if not isinstance(array, np.ndarray) or digest(array) != leaves[name]["sha256"]:
+                raise self._damaged(step, f"the bytes of {name} are not those that were saved")
+        return rebuild(like, arrays)
+
+    def _check_files(self, step: int, stored: dict[str, np.ndarray]) -> None:
+        """Raises `DamagedError` unless what Orbax is about to read are the plain chunks of these arrays.
+
+        It believes the files: a compressed chunk could grow to any size, and a link leads anywhere.
+        """
+        whole = self.folder.folder(str(step))
+        size = sum(array.nbytes for array in stored.values()) + KIB * KIB * (1 + len(stored))
+        try:
+            whole.refuse_links(_FILES_PER_ARRAY * (1 + len(stored)), size)
+            arrays = whole.folder(_ARRAYS)
+            if strange := set(arrays.names()) - stored.keys() - _ORBAX_FILES:
+                raise FileError(f"{arrays.path} holds {sorted(strange)[0]!r}, which is none of the arrays.")
+            for name, array in stored.items():
+                form = arrays.json(f"{name}/.zarray", 64 * KIB)
+                if reason := next(_wrong(form, array), None):
+                    raise FileError(f"{name} has {reason}.")
+        except (OSError, FileError) as e:
+            raise self._damaged(step, f"its files are not those that were saved ({_reason(e)})") from e
+
+    def _damaged(self, step: int, why: str) -> DamagedError:
+        return DamagedError(f"Step {step} in {self.directory} does not verify: {why}.")
 
     def close(self) -> None:
         """Finishes what is being written and lets go of the directory."""
-        self.wait()
-        self._manager.close()
+        try:
+            self.wait()
+        finally:
+            self._checkpointer.close()
 
 
-class _Damaged(Exception):
-    """A step whose bytes are not those that were saved; the sentence's middle."""
-
-
-def load_agent(run_dir: Path | str, like: Agent, step: int | None = None) -> tuple[int, Agent]:
-    """The agent of a run at an evaluation, for acting and judging: its optimiser is `None`.
-
-    Args:
-        run_dir: a run directory.
-        like: the agent's shapes, `eqx.filter_eval_shape(algorithm.init, env, key)`.
-        step: environment steps of the snapshot; `None` for the newest that verifies.
+def steps(folder: Folder) -> Iterator[int]:
+    """The steps in a directory of checkpoints, in no order.
 
     Raises:
-        CheckpointError: see `Checkpoints.restore`.
+        FileError: one of them is a link.
     """
-    directory = snapshots_directory(Path(run_dir))
-    if not directory.is_dir():
-        raise CheckpointError(f"There are no agent snapshots in {run_dir}: {directory} does not exist.")
-    checkpoints = Checkpoints(directory)
-    try:
-        step, agent, _ = checkpoints.restore(Agent(like.networks, None), step)
-    finally:
-        checkpoints.close()
-    return step, jax.tree.map(lambda x: jax.numpy.asarray(x) if isinstance(x, np.ndarray) else x, agent)
+    for name in folder.names():
+        if name.isdecimal() and name.isascii() and str(int(name)) == name and folder.place(name).is_dir():
+            yield int(name)
 
 
-def load_state(run_dir: Path | str, like: PyTree) -> PyTree:
-    """The newest state of a run that verifies, replay and optimiser included, with NumPy arrays.
-
-    Args:
-        run_dir: a run directory.
-        like: the state's shapes, `eqx.filter_eval_shape(trainer.init, key)`.
-
-    Raises:
-        CheckpointError: see `Checkpoints.restore`.
-    """
-    directory = resume_directory(Path(run_dir))
-    if not directory.is_dir():
-        raise CheckpointError(f"There is no state to go on from in {run_dir}: {directory} does not exist.")
-    checkpoints = Checkpoints(directory)
-    try:
-        return checkpoints.restore(like)[1]
-    finally:
-        checkpoints.close()
+def _wrong(form: dict[str, Any], array: np.ndarray) -> Iterator[str]:
+    """What the header of a stored array says that it must not say."""
+    shape, chunks = list(array.shape), form.get("chunks")
+    if form.get("shape") != shape:
+        yield f"the shape {form.get('shape')}"
+    if form.get("dtype") not in (array.dtype.str, array.dtype.name):
+        yield f"the type {form.get('dtype')}"
+    sizes = chunks if isinstance(chunks, list) and all(type(size) is int and size > 0 for size in chunks) else None
+    if sizes is None or len(sizes) != len(shape) or math.prod(sizes) > max(1, math.prod(shape)):
+        yield f"chunks of {chunks}"
+    if form.get("compressor") or form.get("filters") or form.get("zarr_format") != 2:
+        yield "another format"
 
 
-def snapshots_directory(run_dir: Path) -> Path:
-    """Where a run keeps its agent snapshots."""
-    return run_dir / "checkpoints" / "agents"
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") if isinstance(error, FileError) else type(error).__name__
 
 
-def resume_directory(run_dir: Path) -> Path:
-    """Where a run keeps the whole states it can go on from."""
-    return run_dir / "checkpoints" / "resume"
-
-
-def _is_leaf_array(x) -> bool:
-    return eqx.is_array(x) or isinstance(x, jax.ShapeDtypeStruct | np.ndarray)
-
-
-def _named(tree: PyTree) -> dict:
-    """Every array of a pytree by its path, such as `agent.networks.actor.head.weight`."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(tree, _is_leaf_array))
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-
-
-def _rebuild(like: PyTree, arrays: dict) -> PyTree:
-    def read(path, leaf):
-        if not _is_leaf_array(leaf):
-            return leaf
-        array = arrays[jax.tree_util.keystr(path, simple=True, separator=".")]
-        return jr.wrap_key_data(array) if _is_key(leaf) else array
-
-    return jax.tree_util.tree_map_with_path(read, like)
-
-
-def _is_key(leaf) -> bool:
-    return jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _to_host(leaf) -> np.ndarray:
-    return np.array(jr.key_data(leaf) if _is_key(leaf) else leaf)
-
-
-def _template(leaf) -> np.ndarray:
-    """An array of the right shape and type that takes no memory."""
-    if _is_key(leaf):
-        leaf = jax.eval_shape(jr.key_data, leaf)
-    return np.broadcast_to(np.zeros((), leaf.dtype), leaf.shape)
-
-
-def _describe(array: np.ndarray) -> dict:
-    return {"shape": list(array.shape), "dtype": str(array.dtype)}
-
-
-def _say(leaf: dict | None) -> str:
+def _say(leaf: Leaf | None) -> str:
     return "missing" if leaf is None else f"{leaf['dtype']}{leaf['shape']}"
-
-
-def _digest(array: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def _digest_json(value: dict) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

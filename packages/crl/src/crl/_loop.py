@@ -118,9 +118,9 @@ class Loop:
         self.display.show("start", 0)
         keys = jnp.stack([jr.split(jr.key(seed))[0] for seed in self.seeds])
         like = eqx.filter_eval_shape(self.program.init, keys)
-        states, damaged = restore(self.runs, eqx.filter_eval_shape(lambda state: self.program.split(state)[0], like))
-        for sentence in damaged:
-            self.display.say(f"{sentence} An older one is used.")
+        states, sentences = restore(self.runs, eqx.filter_eval_shape(lambda state: self.program.split(state)[0], like))
+        for sentence in sentences:
+            self.display.say(sentence)
         steps = CompiledSteps(self.program, like)
         if states is None:
             state = self._fresh(like, keys)
@@ -199,7 +199,7 @@ class Loop:
         if self.evaluation_due(steps, total):
             self.display.show("evaluate", steps, metrics)
             agent = state.agent.acting()
-            run.snapshot(steps, agent)
+            run.snapshot(steps, updates, agent)
             if self.evaluate is not None:
                 policy = eqx.Partial(self.trainer.algorithm.policy, agent)
                 metrics |= self.evaluate(policy, evaluation_key(seed, steps))

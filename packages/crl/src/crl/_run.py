@@ -1,7 +1,6 @@
-"""The run directory: what a run writes, and how a continued run picks it up."""
+"""The run directory: what a run writes, and how a resumed run picks it up."""
 
-import json
-import os
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,28 +11,48 @@ import numpy as np
 from jaxtyping import PyTree
 from tensorboardX import SummaryWriter
 
-from ._checkpoint import CheckpointError, Checkpoints, DamagedError, resume_directory, snapshots_directory
+from ._checkpoint import CheckpointError, Checkpoints, DamagedError
+from ._folder import Folder, to_json
+from ._saved import IDENTITY, METRICS, RESUME, SNAPSHOTS, identity, metrics_lines
 
 
 class Run:
-    """Metrics, TensorBoard files, agent snapshots and resume states under one directory.
+    """Metrics, TensorBoard files, agent snapshots and resume states under one directory; closed by `with`.
 
     Attributes:
-        directory: where everything lies; made where it is missing.
-        logged: the environment steps of the last line of `metrics.jsonl`, or -1.
+        directory: where everything lies, absolute; made where it is missing.
+        identity: 32 hexadecimal digits, drawn for a new run; its checkpoints carry them.
+        metrics_file: the records, one JSON object a line.
+        logged: the environment steps of the last record in `metrics.jsonl`, or -1.
     """
 
     def __init__(self, directory: Path | str):
-        self.directory = Path(directory)
+        """
+        Raises:
+            ValueError: a checkpoint in such a path could not be read.
+            FileError, CheckpointError: what is there is no run directory that can be resumed.
+        """
+        self._folder = Folder(directory)
+        self.directory, self.metrics_file = self._folder.path, self._folder.path / METRICS
+        check_path(self.directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.metrics_file = self.directory / "metrics.jsonl"
-        self.logged: int = -1
-        self._resume = Checkpoints(resume_directory(self.directory), keep=2)
-        self._snapshots = Checkpoints(snapshots_directory(self.directory))
+        found = identity(self._folder)
+        self.identity = secrets.token_hex(16) if found is None else found
+        self._resume = Checkpoints(self._folder.folder(RESUME, make=True), self.identity, keep=2)
+        self._snapshots = Checkpoints(self._folder.folder(SNAPSHOTS, make=True), self.identity)
+        if found is None:
+            self._folder.write_json(IDENTITY, {"identity": self.identity})
         for checkpoints in (self._resume, self._snapshots):
             checkpoints.remove_leftovers()
+        self.logged: int = -1
         self._board: SummaryWriter | None = None
         self._started = time.monotonic()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def busy(self) -> bool:
@@ -41,29 +60,27 @@ class Run:
         return self._resume.busy
 
     def save(self, state: PyTree) -> None:
-        """Writes a state to go on from, in the background, where it is not there already."""
-        moment = int(state.env_steps) + int(state.updates)
+        """Writes a state to resume from, in the background, where it is not there already."""
+        env_steps, updates = int(state.env_steps), int(state.updates)
+        moment = env_steps + updates
         if moment not in self.moments():
-            self._resume.save(moment, state)
+            self._resume.save(moment, state, env_steps=env_steps, updates=updates, logged=self.logged)
 
     def wait(self) -> None:
         """Returns when no state is being written any more; raises what went wrong while writing."""
         self._resume.wait()
 
-    def snapshot(self, env_steps: int, agent: PyTree) -> None:
+    def snapshot(self, env_steps: int, updates: int, agent: PyTree) -> None:
         """Writes the agent as it is at an evaluation, where it is not there already."""
         if env_steps not in self._snapshots.steps():
-            self._snapshots.save(env_steps, agent)
+            self._snapshots.save(env_steps, agent, updates=updates)
 
     def log(self, env_steps: int, updates: int, metrics: dict[str, int | float]) -> dict[str, int | float]:
-        """Appends one line to `metrics.jsonl` and to TensorBoard's file, and returns it."""
+        """Appends one record to `metrics.jsonl` and to TensorBoard's file, and returns it."""
         line = {"env_steps": env_steps, "updates": updates, "seconds": round(self.seconds, 3), **metrics}
-        with self.metrics_file.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._folder.append(METRICS, to_json(line) + "\n")
         if self._board is None:
-            self._board = SummaryWriter(str(self.directory / "tb"), purge_step=env_steps)
+            self._board = SummaryWriter(str(self._folder.folder("tb", make=True).path), purge_step=env_steps)
         for name, value in metrics.items():
             self._board.add_scalar(name, value, env_steps)
         self._board.flush()
@@ -77,10 +94,12 @@ class Run:
 
     def close(self) -> None:
         """Finishes every file."""
-        if self._board is not None:
-            self._board.close()
-        self._resume.close()
-        self._snapshots.close()
+        try:
+            if self._board is not None:
+                self._board.close()
+            self._resume.close()
+        finally:
+            self._snapshots.close()
 
     def moments(self) -> list[int]:
         """The moments of the states held: steps and updates together, which grow with every collect and update."""
@@ -90,26 +109,57 @@ class Run:
         """The state of a moment; `DamagedError` where it does not verify."""
         return self._resume.restore(like, moment)[1]
 
-    def rewind(self, moment: int, state: PyTree | None) -> None:
-        """Goes back to the state of a moment: what was written behind it is removed, or set aside."""
+    def rewind(self, moment: int, state: PyTree | None) -> list[str]:
+        """Returns to the state of a moment: what was written behind it is removed, or set aside.
+
+        Returns:
+            A sentence for what is missing of the run before that moment.
+        """
         self._resume.set_aside(after=moment)
         env_steps, updates = (-1, -1) if state is None else (int(state.env_steps), int(state.updates))
-        lines = read_metrics(self.metrics_file)
-        kept = [line for line in lines if line["env_steps"] <= env_steps and line["updates"] <= updates]
-        if self.metrics_file.exists():
-            new = self.metrics_file.with_suffix(".jsonl.new")
-            new.write_text("".join(json.dumps(line) + "\n" for line in kept))
-            os.replace(new, self.metrics_file)
+        lines = metrics_lines(self.metrics_file)
+        kept = [(line, one) for line, one in lines if one["env_steps"] <= env_steps and one["updates"] <= updates]
+        if self._folder.has(METRICS):
+            self._folder.write(METRICS, "".join(f"{line}\n" for line, _ in kept))
         if kept:
-            self.logged = int(kept[-1]["env_steps"])
-            self._started -= kept[-1]["seconds"]
-        self._snapshots.remove(after=self.logged)
+            last = kept[-1][1]
+            self.logged = int(last["env_steps"])
+            self._started -= last["seconds"]
+        self._snapshots.remove([step for step in self._snapshots.steps() if self._is_later(step, env_steps, updates)])
+        if state is None:
+            anew = f"{self.directory} holds no saved state: the run starts anew and replaces {len(lines)} records."
+            return [anew] if lines else []
+        logged = self._resume.record(moment)["about"].get("logged", -1)
+        if self.logged >= logged:
+            return []
+        return [
+            f"{self.metrics_file} ends at env step {self.logged}, and this state was saved when it reached "
+            f"{logged}: the records between are lost; snapshots are kept."
+        ]
+
+    def _is_later(self, step: int, env_steps: int, updates: int) -> bool:
+        """Whether a snapshot is of the run's future after `updates`: at one env step many updates may follow."""
+        if step != env_steps:
+            return step > env_steps
+        try:
+            return int(self._snapshots.record(step)["about"].get("updates", -1)) > updates
+        except (CheckpointError, TypeError, ValueError):
+            return True  # it would be made anew
+
+
+def check_path(directory: Path) -> None:
+    """Raises `ValueError` where a path has a character with which Orbax's files are not found again."""
+    if "\\" in str(directory) or str(directory).encode("utf-8", "replace").decode("utf-8") != str(directory):
+        raise ValueError(
+            f"The run directory {str(directory)!r} has a backslash or bytes that are no UTF-8 in its path, and a "
+            "checkpoint there could not be read back; choose another one."
+        )
 
 
 def restore(runs: Sequence[Run], like: PyTree) -> tuple[list[PyTree] | None, list[str]]:
-    """The newest states of one moment that verify in all runs, and a sentence for each newer one that does not.
+    """The newest states of one moment that verify in all runs, and sentences on what is lost or did not verify.
 
-    `None` where all runs are new. Lines of `metrics.jsonl` behind those states are cut off, in one atomic rename, and
+    `None` where all runs are new. Records of `metrics.jsonl` behind those states are cut off, in one atomic rename, and
     written again by the run; so are snapshots. Newer states, which do not verify or which not all runs hold, are moved
     to `checkpoints/resume_damaged`.
 
@@ -119,38 +169,18 @@ def restore(runs: Sequence[Run], like: PyTree) -> tuple[list[PyTree] | None, lis
     held = [set(run.moments()) for run in runs]
     moments, damaged = set.intersection(*held), []
     if not any(held):
-        for run in runs:
-            run.rewind(-1, None)
-        return None, []
+        return None, [sentence for run in runs for sentence in run.rewind(-1, None)]
     for moment in sorted(moments, reverse=True):
         try:
             states = [run.read(moment, like) for run in runs]
         except DamagedError as e:
-            damaged.append(str(e))
+            damaged.append(f"{e} An older one is used.")
             continue
-        for run, state in zip(runs, states, strict=True):
-            run.rewind(moment, state)
-        return states, damaged
+        lost = [sentence for run, state in zip(runs, states, strict=True) for sentence in run.rewind(moment, state)]
+        return states, damaged + lost
     where = ", ".join(str(run.directory) for run in runs)
-    raise CheckpointError(" ".join(damaged) or f"The runs in {where} hold no states of the same moment to go on from.")
-
-
-def read_metrics(path: Path | str) -> list[dict[str, int | float]]:
-    """The lines of a `metrics.jsonl`; a last line that was cut by a kill is left out.
-
-    Raises:
-        ValueError: another line is damaged.
-    """
-    path, lines = Path(path), []
-    if not path.exists():
-        return lines
-    for number, text in enumerate(path.read_text().splitlines(keepends=True), start=1):
-        if text.endswith("\n"):
-            try:
-                lines.append(json.loads(text))
-            except ValueError as e:
-                raise ValueError(f"{path} is damaged: line {number} is no line of metrics.") from e
-    return lines
+    reasons = " ".join(sentence.removesuffix(" An older one is used.") for sentence in damaged)
+    raise CheckpointError(reasons or f"The runs in {where} hold no states of the same moment to resume from.")
 
 
 def to_devices(state: PyTree, shardings: PyTree) -> PyTree:
