@@ -1,7 +1,7 @@
 """Where a tool runs: the environment that JAX reads when it starts, and the devices that it then found."""
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from exits import UserError, sentence
@@ -14,16 +14,33 @@ def prepare(kind: str, environment: MutableMapping[str, str] = os.environ) -> No
     """Sets what is not set yet. Call it before JAX is imported.
 
     - the platform, where one is asked for;
-    - JAX's persistent compilation cache, under ~/.cache/bathyal, for programs of any size and compile time.
+    - JAX's persistent compilation cache, under ~/.cache/bathyal, for programs of any size and compile time; none where
+      the user has no home directory.
 
     MuJoCo's drawing needs nothing here: `envs.render` takes EGL where there is no display.
     """
     if kind != "auto":
         environment["JAX_PLATFORMS"] = _PLATFORMS[kind]
-    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "bathyal" / "compiled"))
+    if (cache := users_folder("XDG_CACHE_HOME", ".cache", environment)) is not None:
+        environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def users_folder(variable: str, default: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """This project's folder among the user's own of one kind; `None` for a user without a home, as in many containers.
+
+    Args:
+        variable: names the place of such folders, if it is set to an absolute path.
+        default: their place in the home directory otherwise.
+        environment: of the process.
+    """
+    if os.path.isabs(environment.get(variable, "")):
+        return Path(environment[variable]) / "bathyal"
+    try:
+        return Path.home() / default / "bathyal"
+    except RuntimeError:
+        return None
 
 
 def check(kind: str) -> list[str]:

@@ -2,12 +2,15 @@
 
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags
+from console import say, steady
 
 SUCCESS, FAILURE, MISTAKE = 0, 1, 2
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -32,7 +35,7 @@ def parse_flags(argv: Sequence[str], values: flags.FlagValues, doc: str) -> None
     except flags.Error as e:
         raise UserError(f"{sentence(e).rstrip('.')}; --help lists the flags.") from e
     if values["help"].value:
-        print(f"{doc.strip()}\n\nFlags:\n{values.get_help(include_special_flags=False)}")
+        say(f"{doc.strip()}\n\nFlags:\n{values.get_help(include_special_flags=False)}")
         raise SystemExit(SUCCESS)
     if rest:
         raise UserError(f"{rest[0]!r} is not a flag; --help lists the flags.")
@@ -58,22 +61,38 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     if sys.unraisablehook is not _quietly:
         _unraisable.append(sys.unraisablehook)
         sys.unraisablehook = _quietly
-    try:
-        return main(argv)
-    except UserError as e:
-        _say(e)
-        return MISTAKE
-    except KeyboardInterrupt:
-        print("Stopped by the keyboard; the same command goes on from the last saved state.", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as e:
-        if isinstance(e, OSError) and _forbidden(e):
-            _say(UserError(f"{e.filename} cannot be used: {e.strerror}."), e)
-            return MISTAKE
-        if not out_of_space(e):
-            raise
-        _say(UserError(f"The disk is full ({sentence(e)}); what was saved before is still good."), e)
-        return MISTAKE
+    in_thread, threading.excepthook = threading.excepthook, _in_thread
+    with steady():
+        try:
+            return main(argv)
+        except UserError as e:
+            return _mistake(e)
+        except KeyboardInterrupt:
+            _leave_at_the_next_interrupt()
+            say("Interrupted; the same command resumes from the last saved state.", error=True)
+            return INTERRUPTED
+        except Exception as e:
+            if (known := _known(e)) is not None:
+                return _mistake(UserError(known), e)
+            say(traceback.format_exc().rstrip(), error=True)
+            return FAILURE
+        finally:
+            threading.excepthook = in_thread
+
+
+def _known(error: Exception) -> str | None:
+    """The sentence for an error that is not the tool's own failure, whoever raised it."""
+    from crl import FileError
+
+    if isinstance(error, FileError):
+        return sentence(error)
+    if out_of_space(error):
+        return f"The disk is full ({sentence(error)}); what was saved before is still good."
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "This process may open too few files; raise the limit, for example with `ulimit -n 1024`."
+    if isinstance(error, OSError) and _forbidden(error):
+        return f"{error.filename} cannot be used: {error.strerror}."
+    return None
 
 
 _unraisable: list[Callable] = []  # what Python did with an exception that nobody can catch
@@ -86,7 +105,20 @@ def _quietly(unraisable: Any) -> None:
         _unraisable[-1](unraisable)
 
 
-def _say(error: UserError, cause: BaseException | None = None) -> None:
+def _in_thread(arguments: Any) -> None:
+    # What ends a thread that saves, such as a full disk, is raised in the main thread as well.
+    if arguments.exc_value is None or _known(arguments.exc_value) is None:
+        threading.__excepthook__(arguments)
+
+
+def _leave_at_the_next_interrupt() -> None:
+    """At exit Python waits for threads that save: a second Ctrl-C ends that, without a word."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+
+
+def _mistake(error: UserError, cause: BaseException | None = None) -> int:
     if os.environ.get("BATHYAL_TRACEBACK"):
-        traceback.print_exception(cause or error)
-    print(f"error: {error}", file=sys.stderr)
+        say("".join(traceback.format_exception(cause or error)), error=True)
+    say(f"error: {error}", error=True)
+    return MISTAKE
