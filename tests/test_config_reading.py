@@ -118,7 +118,7 @@ def test_set_takes_full_and_short_names(tmp_path, setting, name, value):
         ("crl.train.seed = [@net.Dense]\n", "", "`net` of `net.Dense` is not imported"),
         ("include 'pat.gin'\n", "", "main.gin:5: there is no file pat.gin; did you mean part.gin?"),
         ("include 'main.gin'\n", "", "main.gin includes itself"),
-        ("include 'latin.gin'\n", "", "latin.gin cannot be read: it is not UTF-8 text"),
+        ("include 'latin.gin'\n", "", "latin.gin is not UTF-8 text (byte 2)."),
         ("from __gin__ import magic\n", "", "has no feature `magic`"),
         ("import crl as gin\n", "", "the name `gin` is taken"),
         (

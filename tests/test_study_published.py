@@ -26,7 +26,7 @@ CONFIG = ROOT / "configs/study/push_easy_laptop.gin"
 
 def published(*settings: str):
     cells, _ = study_grid.read([str(CONFIG)], [])
-    return study_published.read([str(CONFIG)], settings, cells)
+    return study_published.read(reading.read([str(CONFIG)], settings), cells)
 
 
 def test_the_reproduction_is_the_papers_run_with_the_papers_numbers(monkeypatch):
@@ -52,7 +52,7 @@ def test_the_reproduction_is_the_papers_run_with_the_papers_numbers(monkeypatch)
 
 def test_a_study_that_says_nothing_has_none():
     file = str(ROOT / "configs/study/depth_laptop.gin")
-    assert study_published.read([file], [], study_grid.read([file], [])[0]) is None
+    assert study_published.read(reading.read([file]), study_grid.read([file], [])[0]) is None
 
 
 @pytest.mark.parametrize(

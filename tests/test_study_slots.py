@@ -53,7 +53,7 @@ def test_what_died_is_tried_again_and_a_mistake_is_not(tmp_path: Path):
     study_slots.work_off(jobs, slots=2, retries=2, show=lambda: None)
     assert [job.state for job in jobs] == [study_slots.FINISHED, study_slots.FAILED, study_slots.FAILED]
     assert [job.tries for job in jobs] == [3, 3, 1]
-    assert [job.last_words for job in jobs] == ["it said nothing", "a word", "error: so it is"]
+    assert [job.last_words for job in jobs] == ["(no output)", "a word", "error: so it is"]
 
 
 def test_each_slot_has_cores_of_its_own(tmp_path: Path):

@@ -38,7 +38,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def stored_arrays(run: Path, step: str) -> list[Path]:
     """The files that hold the numbers of a snapshot."""
-    return [path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("d/*") if path.is_file()]
+    return [path for path in (run / "checkpoints" / "agents" / step / "arrays").rglob("[0-9]*") if path.is_file()]
 
 
 def test_gives_the_numbers_of_training_and_a_film(run, tmp_path):
@@ -79,7 +79,7 @@ def test_other_policies_have_files_of_their_own(run, capsys):
     [
         ((), "--run_dir is missing"),
         (("--run_dir", "nowhere"), "--run_dir nowhere does not exist"),
-        (("--run_dir", "{run}/tb"), "holds other things and no config.gin"),
+        (("--run_dir", "{run}/tb"), "is not empty and holds no config.gin"),
         (
             ("--run_dir", "{run}", "--step", "123"),
             "--step 123 does not exist in {run}; there are 0, 240, 480.",

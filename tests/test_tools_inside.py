@@ -93,5 +93,5 @@ def test_what_cannot_be_looked_into_says_so(run, tmp_path, capsys):
     assert "study.json" in mistake(capsys, "--study", tmp_path)
     assert "--out does not go with --study" in mistake(capsys, "--study", tmp_path, "--out", tmp_path)
     shutil.rmtree(run / "checkpoints" / "resume")
-    assert "no state to go on from" in mistake(capsys, "--run_dir", run)
+    assert "There are no saved states in" in mistake(capsys, "--run_dir", run)
     assert not (run / "inside.json").exists()

@@ -47,7 +47,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("--gin", str(ROOT / "configs/env/point_maze.gin")), "`crl.train.trainer` is not bound"),
         ((*QUICKSTART, "--device", "quantum"), "--device"),
         ((*QUICKSTART, "--run_dir", __file__), "is a file"),
-        ((*QUICKSTART, "--run_dir", str(ROOT / "configs")), "holds other things and no config.gin"),
+        ((*QUICKSTART, "--run_dir", str(ROOT / "configs")), "is not empty and holds no config.gin"),
     ],
 )
 def test_wrong_flags(capsys, arguments, message):
@@ -183,7 +183,7 @@ def test_a_directory_with_other_things_is_refused_and_kept(capsys, tmp_path, nam
     before = content(tmp_path)
     wrong = settings(*TINY, "Trainer.devices = 16", "Trainer.num_envs = 16")
     sentence = mistake(capsys, *QUICKSTART, *wrong, "--run_dir", str(tmp_path))
-    assert "holds other things and no config.gin" in sentence
+    assert "is not empty and holds no config.gin" in sentence
     assert content(tmp_path) == before
 
 
@@ -275,7 +275,7 @@ def test_a_run_does_not_go_on_with_another_engine(finished, tmp_path, capsys):
     sentence = mistake(capsys, *QUICKSTART, "--run_dir", str(run), *longer)
     assert "holds a run on the engine 'mjx', and here it would go on with 'native'" in sentence
     (run / "meta.json").write_text("{")
-    assert f"{run / 'meta.json'} cannot be read" in mistake(capsys, *QUICKSTART, "--run_dir", str(run), *longer)
+    assert f"{run / 'meta.json'} is no JSON" in mistake(capsys, *QUICKSTART, "--run_dir", str(run), *longer)
     (run / "meta.json").write_text(json.dumps(meta | {"engine": "mjx"}))
     assert content(run) == before
 

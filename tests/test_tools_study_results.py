@@ -32,7 +32,9 @@ def a_run(out: Path, values: dict[str, str], seed: int, final: float) -> Run:
     lines = [
         {"env_steps": 1_000 * i, "updates": 10 * i, "seconds": 2.0 * i, SCORE: score} for i, score in enumerate(scores)
     ]
-    text = "".join(json.dumps(line) + "\n" for line in lines) + '{"env_steps": 14500, "train/critic_loss": 1.0}\n'
+    text = (
+        "".join(json.dumps(line) + "\n" for line in lines) + '{"env_steps": 14500, "updates": 145, "seconds": 29.0}\n'
+    )
     (run.directory / "metrics.jsonl").write_text(text)
     (run.directory / "meta.json").write_text('{"parameters": {"actor": 7, "all": 1234}}')
     (run.directory / "report.html").write_text("<html>")

@@ -35,6 +35,7 @@ import devices
 import exits
 import run_directory
 from absl import flags
+from console import say
 from exits import UserError
 
 COMMANDS = ("physics", "learner", "replay", "loop", "compile", "memory", "scaling", "seeds")
@@ -66,9 +67,9 @@ def main(argv: Sequence[str]) -> int:
     command = importlib.import_module(f"bench_{argv[1]}")
     measurements = command.measurements(FLAGS)
     summary = _stored(file) if file else {}
-    print(command.HEADER)
+    say(command.HEADER)
     for path, found in measurements:
-        print(command.line(path, found), flush=True)
+        say(command.line(path, found))
         if file:  # after every figure: a long measurement that is stopped keeps what it has
             run = provenance.measurement(list(argv), devices.check("auto"))
             found["git_commit"] = run["git_commit"]  # a file may hold figures of several
@@ -79,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     if file and hasattr(command, "draw"):
         found = [sizes[argv[1]] for what, sizes in summary.items() if what != "run" and argv[1] in sizes]
         command.draw(found).savefig(file.with_suffix(".png"), dpi=120)
-        print(file.with_suffix(".png"))
+        say(file.with_suffix(".png"))
     return exits.SUCCESS
 
 

@@ -69,6 +69,8 @@ def building(configuration: Configuration) -> Iterator[None]:
         raise UserError(_complaint(e, configuration)) from e
     except RecursionError as e:
         raise UserError("The configuration refers to itself without end.") from e
+    except (LookupError, AttributeError, ArithmeticError) as e:  # of values that a constructor did not look at
+        raise UserError(f"{_complaint(e, configuration)} ({type(e).__name__})") from e
 
 
 def build_arguments(configuration: Configuration, train: Callable[..., Any], given: tuple[str, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from exits import UserError
 from statements import Binding, Macro, Reference, references
 
+_MOST_VALUES = 100_000
 REQUIRED = Macro("gin.REQUIRED")
 SEED_KEY = ("", "crl.train", "seed")
 SEED, SEEDS = "crl.train.seed", "crl.train.seeds"
@@ -24,6 +25,20 @@ class Key(NamedTuple):
         return f"{self.scope}{'/' if self.scope else ''}{self.selector}.{self.argument}"
 
 
+class Source(NamedTuple):
+    """A gin file that was read.
+
+    Attributes:
+        name: with which the places in it begin.
+        sha256: of its text.
+        stored: whether it belongs to a run, a study or published results.
+    """
+
+    name: str
+    sha256: str
+    stored: bool
+
+
 @dataclass
 class Configuration:
     """Imports, macros and bindings with the place each was written; of several of one name, the last.
@@ -35,11 +50,13 @@ class Configuration:
         imports: modules, with the place of the first import.
         macros: by name.
         bindings: by scope, selector and argument.
+        sources: the files that were read, each as often as it was.
     """
 
     imports: dict[str, str] = field(default_factory=dict)
     macros: dict[str, Binding] = field(default_factory=dict)
     bindings: dict[Key, Binding] = field(default_factory=dict)
+    sources: list[Source] = field(default_factory=list)
 
     def text(self, header: str = "") -> str:
         """One gin file that says all of it, without includes; reading it gives this configuration again."""
@@ -54,12 +71,6 @@ class Configuration:
             previous = (key.scope, key.selector)
             lines.append(f"{key} = {binding.value!r}")
         return "\n".join(lines) + "\n"
-
-    @property
-    def files(self) -> set[str]:
-        """The gin files, includes too, that anything in this configuration was written in."""
-        places = (*self.imports.values(), *(item.where for item in (*self.macros.values(), *self.bindings.values())))
-        return {place.rpartition(":")[0] for place in places} - {""}
 
     def value(self, name: str, default: Any = None) -> Any:
         """The literal bound to `selector.argument` without a scope, through macros; else `default`."""
@@ -79,7 +90,7 @@ class Configuration:
         used = {item for binding in alone.values() for item in references(binding.value)}
         used |= {item for macro in self.macros.values() for item in references(macro.value)}
         macros = {name: macro for name, macro in self.macros.items() if Macro(name) in used}
-        return Configuration(self.imports, macros, alone)
+        return Configuration(self.imports, macros, alone, self.sources)
 
     def values(self) -> Iterator[tuple[Any, str]]:
         """Every value on a right-hand side and where it stands."""
@@ -106,6 +117,44 @@ class Configuration:
         for name, macro in self.macros.items():
             if name not in used:
                 raise UserError(f"{macro.where}: the macro `{name}` is defined, but nothing uses it.")
+        if (size := self._size()) > _MOST_VALUES:
+            raise UserError(f"This configuration builds {size:,} values; at most {_MOST_VALUES:,} are built.")
+
+    def _size(self) -> int:
+        """How many values there are once macros and references are what they stand for.
+
+        Thirty lines in which each names the one before twice would take all memory.
+
+        Raises:
+            UserError: something refers to itself.
+        """
+        sizes: dict[Reference | Macro, int | None] = {}
+        arguments: dict[str, list[Any]] = {}
+        for key, binding in self.bindings.items():
+            arguments.setdefault(key.selector, []).append(binding.value)
+
+        def size(value: Any) -> int:
+            if isinstance(value, dict):
+                return 1 + sum(size(key) + size(item) for key, item in value.items())
+            if isinstance(value, list | tuple):
+                return 1 + sum(map(size, value))
+            if not isinstance(value, Reference | Macro):
+                return 1
+            if value not in sizes:
+                sizes[value] = None  # not known yet: met again, it is a part of itself
+                inside = arguments.get(value.selector, []) if isinstance(value, Reference) else [self._macro(value)]
+                sizes[value] = 1 + sum(map(size, inside))
+            if (known := sizes[value]) is None:
+                raise UserError("The configuration refers to itself without end.")
+            return known
+
+        try:
+            return sum(size(binding.value) for binding in self.bindings.values())
+        except RecursionError as e:
+            raise UserError("The configuration refers to itself without end.") from e
+
+    def _macro(self, macro: Macro) -> Any:
+        return self.macros[macro.name].value if macro.name in self.macros else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

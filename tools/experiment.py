@@ -7,12 +7,14 @@ import composition
 import devices
 import provenance
 import run_directory
+import trust
 from configuration import Configuration
 from exits import UserError
 
 import crl
 import evaluation
 
+_USED = "Every value in use."
 _SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds", "seeds")
 
 
@@ -105,16 +107,16 @@ class Record:
     def __call__(self, line: dict[str, float]) -> None:
         if not self.started and line.get("seed", self._seed) == self._seed:
             self.started = True
-            (self._directory / run_directory.REPORT).unlink(missing_ok=True)  # it is of a shorter run
+            crl.Folder(self._directory).remove(run_directory.REPORT)  # it is of a shorter run
             self.write()
 
     def write(self) -> None:
         """Writes `config.gin`, `operative_config.gin` and, once for a run, `meta.json`."""
         header = f"{self.meta['command']}\nWritten by tools/launch.py: every file, include and --set put together."
         # The configuration first: a directory that holds anything else without it is taken for no run.
-        text = self._given.text(header)
-        run_directory.write(self._directory / run_directory.CONFIG, text)
-        text = self._used.text("Every value in use.")
-        run_directory.write(self._directory / run_directory.OPERATIVE, text)
-        if not (self._directory / run_directory.META).exists():
-            run_directory.write_json(self._directory / run_directory.META, self.meta)
+        folder, given, used = crl.Folder(self._directory), self._given.text(header), self._used.text(_USED)
+        trust.remember(self._given, (given, used))
+        folder.write(run_directory.CONFIG, given)
+        folder.write(run_directory.OPERATIVE, used)
+        if not folder.has(run_directory.META):
+            folder.write_json(run_directory.META, self.meta)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import devices
 import exits
-import reading
 import remat
 import run_directory
 import trust
 from absl import flags
 from configuration import SEED, SEEDS, Configuration
+from console import say
 from exits import UserError
 
 if TYPE_CHECKING:  # imported late: it brings JAX, whose settings must be made first
@@ -58,9 +58,7 @@ def main(argv: Sequence[str]) -> int:
     if not files:
         raise UserError("--gin is missing: which configuration? For a first run: --gin configs/quickstart.gin.")
     devices.prepare(FLAGS.device)
-    configuration = reading.read(files, FLAGS.set)
-    if not trusted and any(run_directory.holds(Path(file)) for file in (*files, *configuration.files)):
-        trust.check(configuration)
+    configuration = trust.read(files, FLAGS.set, trusted)
     configuration.check()
     name = Path(files[0]).stem
     runs = _runs(configuration, name)
@@ -71,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
         return _dry_run(configuration, runs)
     if all(run_directory.finished(path, configuration.value("crl.train.env_steps")) for path in runs.values()):
         for directory in runs.values():
-            print(f"This run is finished: {directory / run_directory.REPORT}")
+            say(f"This run is finished: {directory / run_directory.REPORT}")
         return exits.SUCCESS
     return _train(configuration, runs, name, [*argv])
 
@@ -96,9 +94,9 @@ def _dry_run(configuration: Configuration, runs: dict[int | None, Path]) -> int:
     rows = experiment.plan.rows()
     width = max(len(what) for what, _ in rows)
     where = " and ".join(map(str, runs.values()))
-    print(f"{type(experiment.trainer.env).__name__} on {experiment.devices[0]}, into {where}")
+    say(f"{type(experiment.trainer.env).__name__} on {experiment.devices[0]}, into {where}")
     for what, how_much in rows:
-        print(f"  {what:<{width}}  {how_much:>16}")
+        say(f"  {what:<{width}}  {how_much:>16}")
     experiment.refuse_if_too_large(next(iter(runs.values())))
     return exits.SUCCESS
 
@@ -127,10 +125,10 @@ def _train(configuration: Configuration, runs: dict[int | None, Path], name: str
         try:
             states = crl.train(experiment.trainer, **arguments, run=opened)
         except crl.Interrupted as e:
-            print(e, file=sys.stderr)
+            say(e, error=True)
             return 128 + e.signal
         except crl.NonFinite as e:
-            print(f"error: {e}", file=sys.stderr)
+            say(f"error: {e}", error=True)
             return exits.FAILURE
         except ValueError as e:
             started = any(record.started for record in records.values())
@@ -156,10 +154,10 @@ def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, me
     origin = {"directory": str(directory), "command": meta["command"], "devices": experiment.devices}
     algorithm = experiment.trainer.algorithm
     test = results.Test(experiment.evaluator, algorithm, agent, meta["seed"], step, origin)
-    print(results.table(test.numbers(directory)))
+    say(results.table(test.numbers(directory)))
     evaluation.curve(directory / "metrics.jsonl", directory / results.CURVE, title=meta["name"])
     test.film(directory)
-    print(f"\nDone: {evaluation.report(directory)}")
+    say(f"\nDone: {evaluation.report(directory)}")
 
 
 if __name__ == "__main__":

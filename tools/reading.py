@@ -1,11 +1,12 @@
 """Reads gin files, what they include, and `--set` values into one configuration."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from configuration import Configuration, Key, did_you_mean
-from exits import UserError
+from configuration import Configuration, Key, Source, did_you_mean
+from exits import UserError, sentence
 from statements import (
     Binding,
     Feature,
@@ -18,7 +19,9 @@ from statements import (
     references,
     replace_references,
 )
+from stored import is_stored
 
+_MOST_FILES = 200  # that one configuration is made of
 ROOT = Path(__file__).resolve().parent.parent
 _BUILTIN = {"gin": "gin"}  # what gin itself provides: macro, singleton
 
@@ -26,22 +29,22 @@ _BUILTIN = {"gin": "gin"}  # what gin itself provides: macro, singleton
 def read(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Configuration:
     """The configuration that gin files and then `--set` values add up to.
 
-    An include is looked for beside the file that includes it, then in the working directory, then in the
-    project.
+    An include is looked for beside the file that includes it (if that is a link, beside what it shows, too), then in
+    the working directory, then in the project.
 
     Raises:
         UserError: a file that is missing, is not gin, or uses a name it does not import.
     """
     configuration = Configuration()
     for file in files:
-        _add_file(configuration, _find(str(file), [Path()], "--gin"), ())
+        _add_file(configuration, _find(str(_expanded(file)), [Path()], "--gin"), ())
     for setting in settings:
         _set(configuration, setting)
     return configuration
 
 
 def read_text(text: str, source: str) -> Configuration:
-    """The configuration of one text; an include is a `UserError`.
+    """The configuration of one text, which is a stored one; an include is a `UserError`.
 
     Args:
         text: gin statements.
@@ -52,26 +55,56 @@ def read_text(text: str, source: str) -> Configuration:
         if isinstance(statement, Include):
             raise UserError(f"{statement.where}: a stored configuration may not include another file.")
     configuration = Configuration()
-    _add(configuration, statements, dict(_BUILTIN), Path(), ())
+    configuration.sources.append(Source(source, digest(text), stored=True))
+    _add(configuration, statements, dict(_BUILTIN), (), ())
     return configuration
 
 
-def _add_file(configuration: Configuration, path: Path, including: tuple[Path, ...]) -> None:
-    name = _short(path)
-    if path.resolve() in including:
-        raise UserError(f"{name} includes itself.")
+def read_file(path: Path) -> str:
+    """The text of a gin file, a user's or a stranger's.
+
+    Raises:
+        UserError: it cannot be read, is no UTF-8 text or too large.
+    """
+    from crl import FileError, Folder
+
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UserError(f"{name} cannot be read: {getattr(e, 'strerror', None) or 'it is not UTF-8 text'}.") from e
-    _add(configuration, parse(text, name), dict(_BUILTIN), path.parent, (*including, path.resolve()))
+        target = path.resolve()  # a user may name a file by a link
+        return Folder(target.parent).text(target.name)
+    except FileError as e:
+        raise UserError(sentence(e)) from e
+    except (OSError, RuntimeError) as e:  # the latter for links that go around in a circle
+        raise UserError(f"{_short(path)} cannot be read: {getattr(e, 'strerror', None) or sentence(e)}.") from e
+
+
+def _expanded(file: str | Path) -> Path:
+    try:
+        return Path(file).expanduser()  # a shell leaves the ~ of --gin=~/x alone
+    except RuntimeError as e:
+        raise UserError(f"--gin {file}: {sentence(e)}.") from e
+
+
+def _add_file(configuration: Configuration, path: Path, including: tuple[Path, ...]) -> None:
+    name, target = _short(path), path.resolve()
+    if target in including:
+        raise UserError(f"{name} includes itself.")
+    if len(configuration.sources) >= _MOST_FILES:
+        raise UserError(f"{name}: a configuration has at most {_MOST_FILES} files, includes counted.")
+    text = read_file(path)
+    configuration.sources.append(Source(name, digest(text), is_stored(path)))
+    _add(configuration, parse(text, name), dict(_BUILTIN), (path.parent, target.parent), (*including, target))
+
+
+def digest(text: str) -> str:
+    """The SHA-256 by which a configuration is known again."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _add(
     configuration: Configuration,
     statements: Iterable[Statement],
     symbols: dict[str, str],  # which module each name stands for in this file
-    folder: Path,
+    folders: tuple[Path, ...],  # in which includes are looked for first
     including: tuple[Path, ...],
 ) -> None:
     for statement in statements:
@@ -85,7 +118,7 @@ def _add(
                 symbols[symbol] = target
                 configuration.imports.setdefault(module, where)
             case Include(file, where):
-                _add_file(configuration, _find(file, [folder, Path(), ROOT], where), including)
+                _add_file(configuration, _find(file, [*folders, Path(), ROOT], where), including)
             case Use(selector, where):
                 _full(selector, symbols, where)
             case Binding(_, _, "", value, where):
@@ -121,7 +154,7 @@ def _set(configuration: Configuration, setting: str) -> None:
         statement.value, lambda item: Reference(item.scope, lengthen(item.selector), item.evaluate)
     )
     selector = lengthen(statement.selector) if statement.argument else statement.selector
-    _add(configuration, [statement._replace(selector=selector, value=value)], symbols, Path(), ())
+    _add(configuration, [statement._replace(selector=selector, value=value)], symbols, (), ())
 
 
 def _complete(value: Any, symbols: dict[str, str], where: str) -> Any:
@@ -140,10 +173,13 @@ def _full(selector: str, symbols: dict[str, str], where: str) -> str:
 
 
 def _find(file: str, folders: list[Path], where: str) -> Path:
-    for folder in folders:
-        if (folder / file).is_file():
-            return folder / file
-    near = [path.name for folder in folders for path in (folder / file).parent.glob("*.gin")]
+    try:
+        for folder in folders:
+            if (folder / file).is_file():
+                return folder / file
+        near = [path.name for folder in folders for path in (folder / file).parent.glob("*.gin")]
+    except (OSError, ValueError, RuntimeError) as e:  # too long, with a zero byte, or with a link that goes in a circle
+        raise UserError(f"{where}: {file!r} cannot be a file: {getattr(e, 'strerror', None) or sentence(e)}.") from e
     raise UserError(f"{where}: there is no file {file}{did_you_mean(Path(file).name, near)}")
 
 

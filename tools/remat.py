@@ -5,6 +5,7 @@ from pathlib import Path
 
 import run_directory
 from configuration import Configuration, Key
+from console import say
 from exits import UserError
 
 AUTO = "auto"
@@ -55,7 +56,7 @@ def _chosen(configuration: Configuration, keys: list[Key], device: str, runs: in
     needed = f"{plans[chosen].memory_bytes / 1e9:.1f} GB of the {free / 1e9:.1f} GB that are free"
     if runs > 1:
         needed += f" for each of {runs}"
-    print(f"{names} = {chosen}, chosen from {', '.join(map(str, plans))}: the run then takes about {needed}.")
+    say(f"{names} = {chosen}, chosen from {', '.join(map(str, plans))}: the run then takes about {needed}.")
     return chosen
 
 

@@ -1,13 +1,12 @@
 """The files of a run directory that a tool writes, and whether a directory is that of the same run."""
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import trust
 from configuration import Configuration, Key
@@ -15,7 +14,10 @@ from exits import UserError, sentence
 from reading import read_text
 from statements import Macro, Reference, references
 
+import crl
+
 CONFIG, OPERATIVE, META, REPORT = "config.gin", "operative_config.gin", "meta.json", "report.html"
+METRICS, LOCK = "metrics.jsonl", ".lock"
 # The arguments of `crl.train` that change what is watched and kept, not what is learned.
 _WATCHING = ("env_steps", "eval_every", "evaluate", "checkpoint_minutes", "call_seconds", "trackers")
 
@@ -48,23 +50,14 @@ def stored(directory: Path, flag: str = "--run_dir") -> Configuration | None:
     Raises:
         UserError: it is not a directory, or holds other things and no configuration.
     """
-    file = directory / CONFIG
-    if file.is_file():
-        try:
-            return read_text(file.read_text(encoding="utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as e:
-            raise UserError(f"{file} cannot be read: {e}.") from e
     if directory.exists() and not directory.is_dir():
         raise UserError(f"{flag} {directory} is a file.")
-    if directory.is_dir() and any(not _left_over(path.name) for path in directory.iterdir()):
-        raise UserError(f"{flag} {directory} holds other things and no {CONFIG}, so it is not a run to go on with.")
+    folder = crl.Folder(directory)
+    if folder.has(CONFIG):
+        return read_text(folder.text(CONFIG), str(directory / CONFIG))
+    if any(not _left_over(name) for name in folder.names()):
+        raise UserError(f"{flag} {directory} is not empty and holds no {CONFIG}, so it is no run to resume.")
     return None
-
-
-def holds(file: Path) -> bool:
-    """Whether a gin file is the stored configuration of a run, which may be somebody else's."""
-    beside = (file.parent / META, file.parent / "checkpoints")
-    return file.name == CONFIG and any(path.exists() for path in beside)
 
 
 def refuse_other(directory: Path, given: Configuration, trusted: bool, flag: str = "--run_dir") -> None:
@@ -80,8 +73,7 @@ def refuse_other(directory: Path, given: Configuration, trusted: bool, flag: str
     different = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
     if not different:
         return
-    if not trusted:
-        trust.check(there)
+    trust.check(there, trusted)
     shown = "; ".join(
         f"{name} is {old.get(name, 'not bound')} there and {new.get(name, 'not bound')} here" for name in different[:5]
     )
@@ -132,32 +124,17 @@ def learning(configuration: Configuration) -> dict[str, str]:
 
 def finished(directory: Path, env_steps: Any) -> bool:
     """Whether a run has made its `env_steps` and its report."""
-    metrics = directory / "metrics.jsonl"
-    if not (isinstance(env_steps, int) and metrics.is_file() and (directory / REPORT).is_file()):
+    folder = crl.Folder(directory)
+    if not (isinstance(env_steps, int) and folder.has(REPORT)):
         return False
-    lines = [line for line in metrics.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    try:
-        return bool(lines) and json.loads(lines[-1])["env_steps"] >= env_steps
-    except (ValueError, LookupError, TypeError) as e:
-        raise UserError(f"{metrics} is damaged: line {len(lines)} is no line of metrics.") from e
+    records = crl.read_metrics(directory / METRICS)
+    return bool(records) and records[-1]["env_steps"] >= env_steps
 
 
 def meta(directory: Path) -> dict[str, Any]:
-    """What `meta.json` of a run says; empty where there is none.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    file = directory / META
-    if not file.exists():
-        return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise UserError(f"{file} cannot be read: {sentence(e)}.") from e
-    if not isinstance(content, dict):
-        raise UserError(f"{file} is damaged: it holds no names and values.")
-    return content
+    """What `meta.json` of a run says; empty where there is none."""
+    folder = crl.Folder(directory)
+    return folder.json(META) if folder.has(META) else {}
 
 
 def withdraw(directory: Path, made: bool) -> None:
@@ -176,19 +153,12 @@ def withdraw(directory: Path, made: bool) -> None:
 
 def write(path: Path, content: str) -> None:
     """Writes a file at once or not at all; a file that says the same already is left alone."""
-    if path.is_file() and path.read_text(encoding="utf-8") == content:
-        return
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+    crl.Folder(path.parent).write(path.name, content)
 
 
 def write_json(path: Path, content: Any) -> None:
     """`write`, of something that JSON can hold."""
-    write(path, json.dumps(content, indent=2) + "\n")
+    crl.Folder(path.parent).write_json(path.name, content)
 
 
 @contextmanager
@@ -196,7 +166,7 @@ def alone(directory: Path, flag: str = "--run_dir") -> Iterator[None]:
     """Makes the directory and keeps other processes from training in it until this one ends."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file = (directory / ".lock").open("w")
+        file = open_lock(directory / LOCK)
     except OSError as e:
         raise UserError(f"{flag} {directory} cannot be written: {e.strerror}.") from e
     with file:
@@ -209,15 +179,22 @@ def alone(directory: Path, flag: str = "--run_dir") -> Iterator[None]:
         yield
 
 
+def open_lock(path: Path, make: bool = True) -> IO[str]:
+    """A file to hold or to test a lock on; what it says stays."""
+    place = crl.Folder(path.parent).place(path.name)
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_CREAT if make else 0)
+    return os.fdopen(os.open(place, flags, 0o666), "r+", encoding="utf-8")
+
+
 def busy(directory: Path) -> bool:
     """Whether a process, of this machine at least, is training in the directory."""
-    return locked(directory / ".lock")
+    return locked(directory / LOCK)
 
 
 def locked(path: Path) -> bool:
     """Whether a process holds the lock on a file."""
     try:
-        with path.open("r+") as file:
+        with open_lock(path, make=False) as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -228,7 +205,7 @@ def locked(path: Path) -> bool:
 
 def _left_over(name: str) -> bool:
     """Whether a file is one that a run makes before its configuration, and may leave when it is killed then."""
-    return name == ".lock" or (name.startswith(".") and name.endswith(".new"))
+    return name == LOCK or (name.startswith(".") and name.endswith(".new"))
 
 
 def _prefix(key: Key, scope: tuple[str, ...]) -> bool:

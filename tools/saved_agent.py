@@ -8,8 +8,9 @@ import trust
 from configuration import Configuration
 from exits import UserError
 
-if TYPE_CHECKING:  # imported late: they bring JAX, whose settings must be made first
-    import crl
+import crl
+
+if TYPE_CHECKING:  # imported late: it brings JAX, whose settings must be made first
     import evaluation
 
 
@@ -42,8 +43,7 @@ def read(directory: Path, trusted: bool) -> Configuration:
     stored = run_directory.stored(directory)
     if stored is None:
         raise UserError(f"--run_dir {directory} holds no {run_directory.CONFIG}, so it is no run.")
-    if not trusted:
-        trust.check(stored)
+    trust.check(stored, trusted)
     stored.check()
     run_directory.meta(directory)  # a report reads it: damaged, it is found here
     return stored
@@ -57,8 +57,7 @@ def step(directory: Path, asked: int | None) -> int:
     Raises:
         UserError: there is none, or not the one asked for.
     """
-    folder = directory / "checkpoints" / "agents"
-    steps = sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
+    steps = crl.snapshot_steps(directory)
     if not steps:
         raise UserError(f"{directory} holds no agent yet: training leaves one at every evaluation.")
     if asked is not None and asked not in steps:
@@ -75,8 +74,6 @@ def load(configuration: Configuration, directory: Path, step: int) -> Saved:
     import composition
     import equinox as eqx
     import jax
-
-    import crl
 
     composition.load(configuration)
     trainer = composition.build(configuration, "crl.train.trainer")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import devices
 import exits
-import reading
 import run_directory
 import trust
 from absl import flags
+from console import say
 from exits import UserError
 
 FLAGS = flags.FlagValues()
@@ -23,6 +23,12 @@ flags.DEFINE_boolean("eval", False, "The task agents are tested on, not the one 
 flags.DEFINE_integer("agents", 4, "How many in the film.", 1, 12, flag_values=FLAGS)
 flags.DEFINE_integer("seed", 0, "Of starts, goals and actions.", 0, flag_values=FLAGS)
 flags.DEFINE_string("out", None, "Where the files go; by default pictures/NAME.", flag_values=FLAGS)
+flags.DEFINE_boolean(
+    "trust_config",
+    False,
+    "Build what a stored configuration names without a check: it can then do whatever you can do.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)
 
 STEPS = 200  # control steps of film
@@ -36,20 +42,20 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("--gin is missing: which task? For example --gin configs/env/ant_u_maze.gin.")
     out = run_directory.given(FLAGS.out or f"pictures/{Path(FLAGS.gin[0]).stem}")
     devices.prepare("auto")
-    configuration = reading.read(FLAGS.gin, FLAGS.set)
-    trust.check(configuration)
+    configuration = trust.read(FLAGS.gin, FLAGS.set, FLAGS.trust_config)
+    configuration.check()
     import gallery
     import parts
 
     env = parts.build(configuration, parts.TEST if FLAGS.eval else parts.TRAIN)
     for what, value in gallery.numbers(env).items():
-        print(f"{what.replace('_', ' '):16} {value}")
+        say(f"{what.replace('_', ' '):16} {value}")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:
         raise UserError(f"--out {out} cannot be made: {e.strerror}.") from e
-    print(gallery.still(env, out / "still.png", FLAGS.seed))
-    print(gallery.film(env, out / "film.mp4", FLAGS.seed, FLAGS.agents, STEPS))
+    say(gallery.still(env, out / "still.png", FLAGS.seed))
+    say(gallery.film(env, out / "film.mp4", FLAGS.seed, FLAGS.agents, STEPS))
     return exits.SUCCESS
 
 

@@ -1,5 +1,6 @@
 """What a gin file says, statement by statement, read without importing or running anything that it names."""
 
+import cmath
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -117,12 +118,15 @@ def parse(text: str, source: str, numbered: bool = True) -> Iterator[Statement]:
 
     try:
         for statement in config_parser.ConfigParser(text, _Inert()):
-            yield _translate(statement, where(statement.location.line_num))
+            translated = _translate(statement, where(statement.location.line_num))
+            if isinstance(translated, Binding) and (number := _not_finite(translated.value)) is not None:
+                raise UserError(f"{translated.where}: `{translated.name}` holds {number}, which is no finite number.")
+            yield translated
     except SyntaxError as e:
         raise not_gin(e.lineno) from e
     except tokenize.TokenError as e:
         raise not_gin(e.args[1][0]) from e
-    except RecursionError as e:
+    except (RecursionError, MemoryError) as e:  # the latter is what Python's own parser says of it
         raise UserError(f"{source} is not gin: its values are nested too deep.") from e
     except (TypeError, ValueError) as e:  # an unhashable key of a dict, a number of too many digits
         raise UserError(f"{source} is not gin: {' '.join(str(e).split())}.") from e
@@ -139,6 +143,14 @@ def references(value: Any) -> Iterator[Reference | Macro]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from references(item)
+
+
+def _not_finite(value: Any) -> complex | None:
+    """A number such as 1e400 in a value, which Python reads as infinity and gin could not write down."""
+    if isinstance(value, float | complex):
+        return None if cmath.isfinite(value) else value
+    items = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return next((number for item in items if (number := _not_finite(item)) is not None), None)
 
 
 def replace_references(value: Any, new: Callable[[Reference], Reference]) -> Any:

@@ -16,15 +16,20 @@ from typing import Any
 
 import devices
 import exits
+import reading
 import remat
 import run_directory
 import study_grid
 import study_published
 import study_slots
+import trust
 from absl import flags
 from configuration import Configuration
+from console import say
 from exits import UserError
 from study_table import Table
+
+import crl
 
 _SIZES = ("nets.", "crl.Trainer", "crl.train")  # what has numbers that change no program but in its sizes
 
@@ -36,6 +41,12 @@ flags.DEFINE_integer("slots", 2, "How many runs at once; each gets its share of 
 flags.DEFINE_integer("retries", 2, "How often a run that died is started again.", flag_values=FLAGS)
 flags.DEFINE_boolean("dry_run", False, "Only say which runs there are and how they stand.", flag_values=FLAGS)
 flags.DEFINE_enum("device", "auto", devices.KINDS, "What to train on.", flag_values=FLAGS)
+flags.DEFINE_boolean(
+    "trust_config",
+    False,
+    "Run a study taken from stored results without a check: it can then do whatever you can do.",
+    flag_values=FLAGS,
+)
 flags.DEFINE_boolean("help", False, "Show this.", flag_values=FLAGS)
 
 
@@ -49,9 +60,9 @@ def main(argv: Sequence[str]) -> int:
         least = 1 if name == "slots" else 0
         if int(FLAGS[name].value or 0) < least:
             raise UserError(f"--{name} must be an integer >= {least}; got {FLAGS[name].value}.")
-    cells, seeds = study_grid.read(FLAGS.gin, FLAGS.set)
-    published = study_published.read(FLAGS.gin, FLAGS.set, cells)
-    thresholds = study_grid.thresholds(FLAGS.gin, FLAGS.set)
+    cells, seeds = study_grid.read(FLAGS.gin, FLAGS.set, FLAGS.trust_config)
+    whole = reading.read(FLAGS.gin, FLAGS.set)
+    published, thresholds = study_published.read(whole, cells), study_grid.thresholds(whole)
     out = run_directory.given(FLAGS.out) if FLAGS.out else Path("runs") / Path(FLAGS.gin[0]).stem
     devices.prepare(FLAGS.device)
     with _sparing():
@@ -59,16 +70,19 @@ def main(argv: Sequence[str]) -> int:
         _build(cells)
     jobs = [_job(run, out) for run in study_grid.runs(cells, seeds, out)]
     for run in (job.run for job in jobs):
-        run_directory.refuse_other(run.directory, run.cell.configuration.of_seed(run.seed), trusted=False, flag="--out")
+        crl.Folder(out).place(run.directory.relative_to(out))  # a link there would lead runs elsewhere
+        run_directory.refuse_other(
+            run.directory, run.cell.configuration.of_seed(run.seed), FLAGS.trust_config, flag="--out"
+        )
     if FLAGS.dry_run:
         for job in jobs:
-            print(f"{job.state:<9} {job.run.name}")
+            say(f"{job.state:<9} {job.run.name}")
         return exits.SUCCESS
     with run_directory.alone(out, "--out"):
         for cell in cells:
             text = cell.configuration.text(f"Cell {cell.name} of a study, written by tools/study.py.")
-            (out / "cells").mkdir(exist_ok=True)
-            run_directory.write(_configuration(out, cell), text)
+            crl.Folder(out).folder("cells", make=True).write(_configuration(out, cell).name, text)
+            trust.remember(cell.configuration, [text])
         status = _train(jobs)
         _results(jobs, out, published, thresholds, [*argv])
         return status
@@ -79,7 +93,10 @@ def _job(run: study_grid.Run, out: Path) -> study_slots.Job:
     command = [sys.executable, str(Path(__file__).with_name("launch.py"))]
     command += ["--gin", str(_configuration(out, run.cell)), "--set", f"crl.train.seed = {run.seed}"]
     command += ["--run_dir", str(run.directory), "--device", FLAGS.device]
-    job = study_slots.Job(run, command, out / "logs" / f"{run.cell.name}_{run.directory.name}.log")
+    if FLAGS.trust_config:
+        command.append("--trust_config")
+    log = Path("logs") / f"{run.cell.name}_{run.directory.name}.log"
+    job = study_slots.Job(run, command, crl.Folder(out).place(log))
     if run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps")):
         job.state = study_slots.FINISHED
     else:
@@ -127,8 +144,6 @@ def _build(cells: Sequence[study_grid.Cell]) -> None:
     import jax
     from experiment import Experiment
 
-    import crl
-
     known = set()
     for cell in cells:
         if (kind := _kind(cell.configuration)) not in known:
@@ -159,11 +174,11 @@ def _train(jobs: Sequence[study_slots.Job]) -> int:
         with Table(jobs) as table:
             study_slots.work_off(jobs, FLAGS.slots, FLAGS.retries, table.show)
     except study_slots.Stopped as e:
-        print("Stopped; every run is saved, and the same command goes on from there.", file=sys.stderr)
+        say("Stopped; every run is saved, and the same command goes on from there.", error=True)
         return 128 + e.args[0]
     failed = [job for job in jobs if job.state == study_slots.FAILED]
     for job in failed:
-        print(f"error: {job.run.name} failed: {job.last_words} ({job.log})", file=sys.stderr)
+        say(f"error: {job.run.name} failed: {job.last_words} ({job.log})", error=True)
     return exits.FAILURE if failed else exits.SUCCESS
 
 
@@ -189,7 +204,7 @@ def _results(
     if found["cells"]:
         study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)
         evaluation.study_figure(found, out / "figure.png", out.name)
-        print(f"\n{study_results.table(found)}\n\nDone: {evaluation.study_page(out)}")
+        say(f"\n{study_results.table(found)}\n\nDone: {evaluation.study_page(out)}")
 
 
 if __name__ == "__main__":

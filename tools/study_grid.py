@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 
 import reading
 import run_directory
+import trust
 from configuration import SEED, SEEDS, Configuration, Key
 from exits import UserError
+
+import crl
 
 MODULE, GRID, PUBLISHED = "study", "study.grid", "study.published"
 _ARGUMENTS, _OPTIONAL = ("axes", "seeds"), ("thresholds",)
@@ -61,7 +64,7 @@ class _Choice(NamedTuple):
     bindings: dict[str, Any]
 
 
-def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tuple[int, ...]]:
+def read(files: Sequence[str], settings: Sequence[str], trusted: bool = False) -> tuple[list[Cell], tuple[int, ...]]:
     """The cells of a study and the seeds of each.
 
     A study is a complete configuration with two bindings more:
@@ -76,9 +79,10 @@ def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tup
     cells may be laid over, as `study.published`, see `study_published`.
 
     Raises:
-        UserError: a file that cannot be read, no grid, or one that makes no sense.
+        UserError: a file that cannot be read, no grid, or one that makes no sense; a stored one, unless `trusted`,
+            that names what is no part of a run.
     """
-    whole = reading.read(files, settings)
+    whole = trust.read(files, settings, trusted)
     axes, seeds = (whole.value(f"{GRID}.{name}") for name in _ARGUMENTS)
     if axes is None or seeds is None:
         raise UserError(f"{files[0]} is no study: it must bind {GRID}.axes and {GRID}.seeds (see configs/study).")
@@ -92,23 +96,26 @@ def read(files: Sequence[str], settings: Sequence[str]) -> tuple[list[Cell], tup
     for chosen in itertools.product(*choices):
         values = {choice.axis: choice.label for choice in chosen}
         changes = [f"{name} = {value!r}" for choice in chosen for name, value in choice.bindings.items()]
-        configuration = _without_grid(reading.read(files, [*settings, *changes]))
+        configuration = _without_grid(trust.read(files, [*settings, *changes], trusted))
         configuration.check()
         cells.append(Cell("_".join(choice.word for choice in chosen), values, configuration))
     names = [cell.name for cell in cells]
     if len(set(names)) < len(names):
         raise UserError(f"`{GRID}.axes` makes {max(names, key=names.count)} twice; every cell needs a name of its own.")
+    for name in names:
+        if not crl.is_plain(name) or name.startswith("."):
+            raise UserError(f"`{GRID}.axes` makes a cell named {name!r}, which cannot be the name of its directory.")
     _check_training(cells)
     return cells, tuple(seeds)
 
 
-def thresholds(files: Sequence[str], settings: Sequence[str]) -> tuple[float, ...]:
+def thresholds(whole: Configuration) -> tuple[float, ...]:
     """Shares of the time at the goal, `study.grid.thresholds = (0.2, 0.4)`; none where a study gives none.
 
     Raises:
         UserError: they are no shares in rising order.
     """
-    given = reading.read(files, settings).value(f"{GRID}.thresholds")
+    given = whole.value(f"{GRID}.thresholds")
     if given is None:
         return ()
     shares = isinstance(given, tuple | list) and all(type(share) in (int, float) and 0 < share <= 1 for share in given)
@@ -124,7 +131,8 @@ def runs(cells: Sequence[Cell], seeds: Sequence[int], out: Path) -> list[Run]:
 
 def about(file: str) -> str:
     """What the head of a gin file says first: its comment up to an empty one."""
-    lines = itertools.takewhile(lambda line: line.startswith("# "), Path(file).read_text().splitlines())
+    text = reading.read_file(Path(file).expanduser())
+    lines = itertools.takewhile(lambda line: line.startswith("# "), text.splitlines())
     return " ".join(line.removeprefix("# ") for line in lines)
 
 
@@ -181,7 +189,7 @@ def _word(axis: str, label: str, speaks: bool) -> str:
 def _without_grid(configuration: Configuration) -> Configuration:
     imports = {module: where for module, where in configuration.imports.items() if module != MODULE}
     bindings = {key: binding for key, binding in configuration.bindings.items() if not _of_grid(key)}
-    return Configuration(imports, configuration.macros, bindings)
+    return Configuration(imports, configuration.macros, bindings, configuration.sources)
 
 
 def _of_grid(key: Key) -> bool:

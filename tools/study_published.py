@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import reading
+from configuration import Configuration
 from exits import UserError
 from study_grid import PUBLISHED, Cell
 
 _ARGUMENTS = ("curves", "every", "source")
 
 
-def read(files: Sequence[str], settings: Sequence[str], cells: Sequence[Cell]) -> dict[str, Any] | None:
+def read(whole: Configuration, cells: Sequence[Cell]) -> dict[str, Any] | None:
     """What a study says of others' curves, or `None` where it says nothing:
 
         study.published.curves = {'depth4': (0.05, 0.04), 'depth8': (0.05, 0.06)}
@@ -25,7 +25,6 @@ def read(files: Sequence[str], settings: Sequence[str], cells: Sequence[Cell]) -
     Raises:
         UserError: something is missing, or makes no sense.
     """
-    whole = reading.read(files, settings)
     given = {key.argument: binding for key, binding in whole.bindings.items() if key.selector == PUBLISHED}
     if not given:
         return None

@@ -17,6 +17,7 @@ from study_grid import Run
 
 WAITING, RUNNING, ELSEWHERE, FINISHED, FAILED = "waiting", "running", "running elsewhere", "finished", "failed"
 _POLL_SECONDS = 0.5
+_SILENT, _END = "(no output)", 1 << 16  # bytes of a log in which its last line is looked for
 
 
 class Stopped(Exception):
@@ -49,7 +50,7 @@ class Job:
     def start(self, slot: int, cores: Sequence[int]) -> None:
         """Starts it on these cores."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._output = self.log.open("a")
+        self._output = self.log.open("ab")
         with _held(self._hold, cores) as hold, _on(cores):
             self._process = subprocess.Popen(
                 self.command,
@@ -65,7 +66,8 @@ class Job:
         """Looks whether another process does it: one that an earlier study, killed outright, has left, or a user's."""
         left = run_directory.locked(self._hold)  # from its first moment; the directory it takes seconds later
         self.state = ELSEWHERE if left or run_directory.busy(self.run.directory) else WAITING
-        self.cores = tuple(map(int, self._hold.read_text().split())) if left else ()
+        words = self._hold.read_text(encoding="utf-8").split() if left else []
+        self.cores = tuple(int(word) for word in words if word.isdecimal())
 
     def poll(self, retries: int) -> None:
         """Looks whether it has ended; one that died waits to be tried again, one that cannot work has failed."""
@@ -94,8 +96,12 @@ class Job:
     @property
     def last_words(self) -> str:
         """The last line of its log."""
-        lines = self.log.read_text(errors="replace").split("\n") if self.log.exists() else []
-        return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        if not self.log.is_file():
+            return _SILENT
+        with self.log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _END))
+            lines = file.read(_END).decode("utf-8", "replace").split("\n")
+        return next((line for line in reversed(lines) if line.strip()), _SILENT)
 
     @property
     def _hold(self) -> Path:
@@ -178,9 +184,10 @@ def _noted() -> Iterator[list[int]]:
 @contextmanager
 def _held(path: Path, cores: Sequence[int]) -> Iterator[int]:
     """A file that says which cores a run has, locked as long as a process is left that was given it."""
-    with path.open("w") as file:
+    with run_directory.open_lock(path) as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
         file.write(" ".join(map(str, cores)))
         file.flush()
         yield file.fileno()

@@ -8,10 +8,13 @@ import importlib
 import importlib.util
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from configuration import Configuration
+import own
+import reading
+from configuration import Configuration, Source
 from exits import UserError
 from statements import Reference, references
 
@@ -38,19 +41,72 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 _LIFT = "--trust_config runs it all the same; then it can do whatever you can do"
 
 
-def check(configuration: Configuration) -> None:
-    """Raises `UserError` unless everything the configuration names is a part of a run.
+def read(files: Sequence[str | Path], settings: Sequence[str], trusted: bool) -> Configuration:
+    """`reading.read`, checked: what every tool calls for the files that a user names.
+
+    A file of the user's own may name anything; of one that is stored with a run or results, see `check`.
+    """
+    configuration = reading.read(files, settings)
+    check(configuration, trusted)
+    return configuration
+
+
+def check(configuration: Configuration, trusted: bool = False) -> None:
+    """Raises `UserError` unless everything that stored files of the configuration name is a part of a run.
 
     First by the words alone, and only then by looking into our own packages: nothing else is imported, and
-    nothing is called.
+    nothing is called. Files that are not stored, and stored ones of the user's own runs, may name anything.
+
+    Args:
+        configuration: as read.
+        trusted: the user has asked for no check, by --trust_config.
     """
-    for module, where in configuration.imports.items():
+    stored = [source for source in configuration.sources if source.stored]
+    if trusted or not stored:
+        return
+    known = own.known()
+    strangers = {source.name for source in stored if not _is_own(source, configuration, known)}
+    _check_words(configuration, strangers)
+
+
+def remember(configuration: Configuration, texts: Iterable[str]) -> None:
+    """Notes that stored texts of this configuration are the user's own, where `check` would refuse them otherwise.
+
+    The note is kept outside the run, where a stranger cannot forge it: digests of the texts and of the modules named.
+    """
+    modules = _own_modules(configuration)
+    if modules:
+        own.add([*map(reading.digest, texts), *filter(None, (own.module_digest(name) for name in modules))])
+
+
+def _own_modules(configuration: Configuration, of: str | None = None) -> list[str]:
+    """The modules imported that are no part of ours; of one file alone where it is named."""
+    return [
+        module
+        for module, where in configuration.imports.items()
+        if module.split(".")[0] not in (*OURS, "optax") and of in (None, _file(where))
+    ]
+
+
+def _is_own(source: Source, configuration: Configuration, known: frozenset[str]) -> bool:
+    modules = _own_modules(configuration, source.name)
+    return source.sha256 in known and all(own.module_digest(module) in known for module in modules)
+
+
+def _file(where: str) -> str:
+    return where.rpartition(":")[0]
+
+
+def _check_words(configuration: Configuration, strangers: Container[str]) -> None:
+    """The check, of all that stands in these files."""
+    imports = {module: where for module, where in configuration.imports.items() if _file(where) in strangers}
+    for module, where in imports.items():
         parts = module.split(".")
         if parts[0] not in (*OURS, "optax") or not all(_WORD.match(part) for part in parts):
             raise _refused(where, f"imports `{module}`")
         if parts[0] == "optax" and len(parts) > 1:
             raise _refused(where, f"imports `{module}`")
-    names = list(_names(configuration))
+    names = [name for name in _names(configuration) if _file(name[-1]) in strangers]
     for scope, selector, where in names:
         parts = selector.split(".")
         plain = all(_WORD.match(part) for part in parts)
@@ -60,10 +116,10 @@ def check(configuration: Configuration) -> None:
             raise _refused(where, f"has the scope `{scope}`")
     bound = [(str(key), binding) for key, binding in configuration.bindings.items()]
     for name, binding in (*bound, *configuration.macros.items()):
-        for item in references(binding.value):
+        for item in references(binding.value) if _file(binding.where) in strangers else ():
             if isinstance(item, Reference) and item.selector == _TRACKER and name != _TRACKERS:
                 raise _refused(binding.where, f"gives `{_TRACKER}` to `{name}`")
-    for module, where in configuration.imports.items():
+    for module, where in imports.items():
         if not _importable(module):
             raise UserError(f"{where}: there is no module `{module}`.")
     for _, selector, where in names:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import devices
 import exits
-import reading
 import run_directory
 import saved_agent
 import trust
 from absl import flags
+from console import say
 from exits import UserError
 
 if TYPE_CHECKING:
@@ -67,16 +67,14 @@ def main(argv: Sequence[str]) -> int:
         viewer = Viewer(session, FLAGS.port)
     except envs.NoRenderer as e:
         raise UserError(exits.sentence(e)) from e
-    print(f"{viewer.address} (Ctrl-C ends it)", flush=True)
+    say(f"{viewer.address} (Ctrl-C ends it)")
     viewer.run()
     return exits.SUCCESS
 
 
 def _task() -> "tuple[envs.AbstractEnv, dict[str, envs.Policy]]":
     """The environment that gin files name: the one evaluated in, else the one trained in."""
-    configuration = reading.read(FLAGS.gin, FLAGS.set)
-    if not FLAGS.trust_config and any(run_directory.holds(Path(f)) for f in (*FLAGS.gin, *configuration.files)):
-        trust.check(configuration)
+    configuration = trust.read(FLAGS.gin, FLAGS.set, FLAGS.trust_config)
     configuration.check()
     import parts
 

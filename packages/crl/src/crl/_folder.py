@@ -64,7 +64,7 @@ class Folder:
         """What is in the directory, sorted; nothing where there is none."""
         try:
             return sorted(os.listdir(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def read(self, name: str | PurePath, limit: int = PICTURE_LIMIT) -> bytes:
