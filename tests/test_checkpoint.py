@@ -286,3 +286,24 @@ def test_a_damaged_line_of_metrics_is_named(tmp_path: Path):
     with pytest.raises(crl.FileError) as damaged:
         crl.read_metrics(file)
     assert str(damaged.value) == f"{file} is damaged: line 2 is no record of metrics."
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+def test_a_save_that_fails_is_told_at_the_next_and_at_the_end_and_hangs_nothing(tmp_path: Path, caplog):
+    run = crl.Run(tmp_path)
+    run.save(moment(10))
+    run.wait()
+    resume = tmp_path / "checkpoints" / "resume"
+    kept = resume.rename(tmp_path / "kept")
+    resume.touch()  # in its place a file, in which nothing can be made, whoever tries
+    with pytest.raises(OSError):
+        run.save(moment(20))
+        while run.busy:
+            pass
+    resume.unlink()
+    kept.rename(resume)
+    run.close()
+    assert not caplog.records
+    with crl.Run(tmp_path) as run:
+        (state,), _ = restore([run], eqx.filter_eval_shape(moment, 0))
+    assert int(state.env_steps) == 10

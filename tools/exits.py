@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     if sys.unraisablehook is not _quietly:
         _unraisable.append(sys.unraisablehook)
         sys.unraisablehook = _quietly
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # Orbax's, of a save that failed
     in_thread, threading.excepthook = threading.excepthook, _in_thread
     with steady():
         try:

@@ -19,8 +19,8 @@ _ARRAYS, _RECORD = "arrays", "record"
 _RECORD_FILE = f"{_RECORD}/metadata"
 _ORBAX_FILES = {"_METADATA", "commit_success.txt"}
 _FILES_PER_ARRAY = 1_000  # one for each shard
-# Every array is a directory of plain chunks, so this has nothing to merge and says so at every save.
-logging.getLogger("absl").addFilter(lambda record: "Skipping merge of OCDBT" not in record.getMessage())
+# Orbax logs each failure with a traceback for every thread that saw it, and raises it all the same.
+logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
 class CheckpointError(ValueError):
@@ -74,7 +74,12 @@ class Checkpoints:
 
     @property
     def busy(self) -> bool:
-        """Whether a save is still being written."""
+        """Whether a save is still being written; raises what went wrong where it failed."""
+        try:
+            self._checkpointer.check_for_errors()
+        except BaseException:
+            self._writing = None
+            raise
         return self._writing is not None and not (self.directory / str(self._writing[0])).exists()
 
     def steps(self) -> list[int]:
@@ -97,8 +102,8 @@ class Checkpoints:
         record["sha256"] = digest_json(record)
         stored = {file_name(name): array for name, array in arrays.items() if array.size}
         save = {_ARRAYS: ocp.args.PyTreeSave(stored), _RECORD: ocp.args.JsonSave(record)}
-        self._writing = step, record["sha256"]
         self._checkpointer.save(self.directory / str(step), args=ocp.args.Composite(**save))
+        self._writing = step, record["sha256"]
         if wait:
             self.wait()
 

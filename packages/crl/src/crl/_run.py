@@ -56,7 +56,7 @@ class Run:
 
     @property
     def busy(self) -> bool:
-        """Whether a state is still being written."""
+        """Whether a state is still being written; raises what went wrong where that failed."""
         return self._resume.busy
 
     def save(self, state: PyTree) -> None:
