@@ -4,6 +4,7 @@ import atexit
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
 # Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third, and with
@@ -27,6 +28,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 import jax
+import processes
 import pytest
 from hypothesis import settings
 
@@ -42,6 +44,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """The numbers a proof prints are what it is run for."""
     if _proofs(config):
         config.option.reportchars += "P"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Proofs have a day: their limit, too, is for what hangs."""
+    for item in items:
+        if item.get_closest_marker("proof"):
+            item.add_marker(pytest.mark.timeout(24 * 3600))
+
+
+def pytest_unconfigure() -> None:
+    """Ends what a worker left that crashed."""
+    processes.end_all()
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    with processes.leaving_none():
+        yield
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:

@@ -1,7 +1,6 @@
 """The tasks as Gymnasium's environments, under Gymnasium's own checkers and with another library's agent."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
+import processes
 import pytest
 from environment import users_environment
 from gymnasium.utils.env_checker import check_env
@@ -146,8 +146,7 @@ def test_both_views_show_the_same_task():
 def test_an_agent_of_another_library_learns_through_it():
     """PPO of skrl: 800 steps of 32 balls that are told to go left or right, in a process of its own."""
     script = str(Path(__file__).parent / "skrl_agent.py")
-    done = subprocess.run([sys.executable, script, "800"], capture_output=True, text=True, env=users_environment())
-    assert done.returncode == 0, done.stderr
+    done = processes.finish([sys.executable, script, "800"], env=users_environment())
     success = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
     print(success)
     assert success["random"] < 0.5 and success["agent"] >= 0.95

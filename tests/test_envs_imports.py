@@ -1,10 +1,10 @@
 """What `import envs` loads, and how wrong arguments are refused where no type checker watches."""
 
 import os
-import subprocess
 import sys
 import textwrap
 
+import processes
 import pytest
 
 import envs
@@ -16,9 +16,7 @@ def run(code: str, *, cpus: int | None = None) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PJRT_NPROC"}
     pin = "" if cpus is None else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
     command = [sys.executable, "-c", pin + textwrap.dedent(code)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return processes.finish(command, env=environment).stdout
 
 
 def test_import_loads_no_physics_and_the_tasks_no_mjx():

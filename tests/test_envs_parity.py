@@ -13,7 +13,6 @@ ROWS, CALLS = 8, 12
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", list(TASKS))
 def test_the_engines_agree_on_every_task(name: str):
     """In double precision, solvers converged; most states to rounding, as some contacts differ by convention.

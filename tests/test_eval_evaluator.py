@@ -1,7 +1,6 @@
 """The evaluation of scripted policies, whose every number is known beforehand."""
 
 import json
-import subprocess
 import sys
 import time
 
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import processes
 import pytest
 from eval_line import Line, go_and_stay, go_on
 
@@ -180,7 +180,7 @@ def test_a_goal_of_a_maze_is_as_far_as_the_way_around_its_walls():
 
 def test_import_needs_neither_mujoco_nor_a_display():
     code = "import sys, evaluation; sys.exit('mujoco' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    processes.finish([sys.executable, "-c", code])
 
 
 @pytest.mark.proof

@@ -1,13 +1,13 @@
 """Films play everywhere, show what happened, and need no OpenGL."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import processes
 import pytest
 from eval_line import Line, go_and_stay, go_on
 
@@ -24,7 +24,7 @@ KEY = jr.key(0)
 def decode(path: Path) -> np.ndarray:
     """The frames of a film. ffmpeg is called directly: imageio-ffmpeg forks, which JAX warns about."""
     options = f"-v error -i {path} -f rawvideo -pix_fmt rgb24 -".split()
-    raw = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *options], check=True, capture_output=True).stdout
+    raw = processes.finish([imageio_ffmpeg.get_ffmpeg_exe(), *options], text=False).stdout
     size = re.search(r"Video: h264.*?, yuv420p.*?, (\d+)x(\d+)", describe(path))
     assert size, "H.264 with the colours that browsers know"
     width, height = int(size[1]), int(size[2])
@@ -33,9 +33,7 @@ def decode(path: Path) -> np.ndarray:
 
 def describe(path: Path) -> str:
     """What ffmpeg says about a file."""
-    return subprocess.run(
-        [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path)], capture_output=True, text=True, check=False
-    ).stderr
+    return processes.finish([imageio_ffmpeg.get_ffmpeg_exe(), "-i", path], status=1).stderr  # for want of an output
 
 
 def test_a_film_without_opengl_says_so_and_plays_in_browsers(tmp_path, monkeypatch):

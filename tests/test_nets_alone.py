@@ -2,10 +2,10 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -15,9 +15,7 @@ STRANGERS = ["envs", "crl", "evaluation", "gin", "absl", "mujoco", "optax", "orb
 
 
 def call(*command, **kwargs) -> str:
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **kwargs)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return processes.finish(command, **kwargs).stdout
 
 
 @pytest.fixture(scope="module")

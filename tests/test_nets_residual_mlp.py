@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import subprocess
 import sys
 import time
 from functools import partial
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import naive
 import numpy as np
+import processes
 import pytest
 from environment import users_environment
 from tracing import abstract, equations, random
@@ -142,10 +142,9 @@ def test_block_types_and_activations_are_plug_in():
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(1800)
 def test_compile_time_does_not_grow_with_depth():
     # In a process of its own, because the suite switches LLVM's optimisation off.
-    done = subprocess.run([sys.executable, __file__], check=True, env=users_environment(), stdout=subprocess.PIPE)
+    done = processes.finish([sys.executable, __file__], env=users_environment(), stderr=None)
     median = {int(depth): value for depth, value in json.loads(done.stdout).items()}
     print("CPU seconds to trace and compile value_and_grad:")
     print(*(f"depth {depth}: {value:.2f}" for depth, value in median.items()), sep=", ")

@@ -1,20 +1,20 @@
 """A run that is stopped, killed and continued ends with the same bits as one that never stopped."""
 
 import json
+import os
 import random
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from environment import users_environment
+import tool_runs
+from processes import Process, until
+from tool_runs import QUICKSTART, settings
 
-ROOT = Path(__file__).parent.parent
-# A few seconds of training: states are saved all the time, so that kills also fall into saves.
+# States are saved all the time, so that kills also fall into saves.
 SETTINGS = {
-    "crl.train.env_steps": 8_000,
     "crl.train.eval_every": 2_000,
     "crl.train.checkpoint_minutes": 0.002,
     "crl.train.call_seconds": 0.05,
@@ -31,35 +31,29 @@ SETTINGS = {
 WALL_CLOCK = ("seconds", "speed/", "memory/")
 
 
-def command(run_dir: Path, **changes: object) -> list[str]:
-    settings = SETTINGS | {name.replace("__", "."): value for name, value in changes.items()}
-    sets = [f"--set={name} = {value}" for name, value in settings.items()]
-    launch = [sys.executable, str(ROOT / "tools/launch.py"), "--gin", str(ROOT / "configs/quickstart.gin")]
-    return [*launch, "--run_dir", str(run_dir), *sets]
+ENDLESS = 1_000_000_000  # no run is over before it is stopped or killed, however long that takes
 
 
-def start(run_dir: Path, **changes: object) -> subprocess.Popen:
-    environment = users_environment() | {
-        "JAX_COMPILATION_CACHE_DIR": str(cache(run_dir)),
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # XLA's take longer than what they would save here
-    }
-    return subprocess.Popen(
-        command(run_dir, **changes),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def start(run_dir: Path, env_steps: int, **changes: object) -> Process:
+    values = SETTINGS | {"crl.train.env_steps": env_steps}
+    values |= {name.replace("__", "."): value for name, value in changes.items()}
+    sets = settings(*(f"{name} = {value}" for name, value in values.items()))
+    caching = {"JAX_COMPILATION_CACHE_DIR": str(cache(run_dir)), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    return tool_runs.start("launch.py", *QUICKSTART, "--run_dir", str(run_dir), *sets, **caching)
 
 
 def cache(run_dir: Path) -> Path:
     return run_dir.parent / "compiled"
 
 
-def finish(run_dir: Path, **changes: object) -> str:
-    process = start(run_dir, **changes)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+def finish(run_dir: Path, env_steps: int) -> None:
+    ended(start(run_dir, env_steps), 0)
+
+
+def ended(process: Process, status: int) -> str:
+    """Waits for an end with this status; returns what the process said."""
+    output = "\n".join(process.communicate())
+    assert process.returncode == status, output
     return output
 
 
@@ -84,52 +78,61 @@ def stop_kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
     """Stops a run, kills it `kills` times at moments drawn from `seed`, goes on each time, and compares the end.
 
     The run is stopped by SIGTERM, and goes on with another end than it was first asked for. The first kill comes when
-    it has gone on, the last falls into a save; the others fall anywhere, start-up included. None comes later than at a
-    share of the whole, so that no run is over before its kill.
+    it has gone on, the last falls into a save; the others fall anywhere, start-up included.
     """
     print(f"kill seed {seed}")
     rng = random.Random(seed)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     began = time.monotonic()
-    process = start(broken, crl__train__checkpoint_minutes=100, crl__train__env_steps=100_000_000)
-    while len(crl_lines(broken)) < 2:
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
+    process = start(broken, ENDLESS, crl__train__checkpoint_minutes=100)
+    until(lambda: len(crl_lines(broken)) >= 2, process)
     ready = time.monotonic() - began
     stopped(process, broken)
-    from_here = far(broken)
-    steps = SETTINGS["crl.train.env_steps"] * max(1, kills // 2)
-    total = {"crl__train__env_steps": (from_here // 1_000 + 1) * 1_000 + steps}
     for i in range(kills):
-        lines = len(crl_lines(broken))
-        process = start(broken, **total)
-        while i == 0 and len(crl_lines(broken)) == lines and process.poll() is None:
-            time.sleep(0.01)
+        lines, steps = len(crl_lines(broken)), far(broken)
+        process = start(broken, ENDLESS)
+        if i in (0, kills - 1):
+            until(lambda lines=lines: len(crl_lines(broken)) > lines, process)
         moment = time.monotonic() + rng.uniform(0, ready)
-        latest = from_here + steps * (i + 1) / (kills + 2)
-        while time.monotonic() < moment and far(broken) < latest and process.poll() is None:
-            time.sleep(0.01)
-        while i == kills - 1 and not saving(broken) and process.poll() is None:
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
-        output, _ = process.communicate()
+        # Or when it has come so far: what is lost in waiting, the run that never stopped has to do as well.
+        until(lambda moment=moment, steps=steps: time.monotonic() > moment or far(broken) > steps + 2_000, process)
+        if i == kills - 1:
+            until(halting(process, lambda: saving(broken)), process, every=0.001)
+        process.kill()
+        ended(process, -signal.SIGKILL)
         print(f"kill {i}: {len(crl_lines(broken))} lines, {'in a save' if saving(broken) else 'not in a save'}")
-        assert process.returncode == -signal.SIGKILL, f"the run was over before kill {i}: {output}"
-    finish(broken, **total)
-    finish(whole, **total)
+    assert saving(broken)
+    end = (far(broken) // 1_000 + 3) * 1_000
+    finish(broken, end)
+    finish(whole, end)
     assert final_bits(broken) == final_bits(whole)
     assert metrics(broken) == metrics(whole)
     # Every start found the learner compiled: one that had not would have added its program to the cache.
     assert len(list(cache(whole).glob("jit_learn-*-cache"))) == 1
 
 
-def stopped(process: subprocess.Popen, run_dir: Path) -> None:
+def halting(process: Process, there: Callable[[], bool]) -> Callable[[], bool]:
+    """`there`, asked of a process that stands still where the answer is yes, however late that was seen."""
+
+    def answer() -> bool:
+        if not there():
+            return False
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if there():
+            return True
+        process.send_signal(signal.SIGCONT)
+        return False
+
+    return answer
+
+
+def stopped(process: Process, run_dir: Path) -> None:
     """Stops a run by SIGTERM, which saves all that was logged."""
-    process.send_signal(signal.SIGTERM)
+    process.terminate()
     began = time.monotonic()
-    output, _ = process.communicate(timeout=60)
+    output = ended(process, 128 + signal.SIGTERM)
     print(f"SIGTERM to exit: {time.monotonic() - began:.2f} s")
-    assert process.returncode == 128 + signal.SIGTERM, output
     assert "Traceback" not in output
     assert final_bits(run_dir)
     (state,) = (run_dir / "checkpoints" / "resume").iterdir()
@@ -153,6 +156,5 @@ def test_stopped_killed_and_continued(tmp_path: Path):
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(3600)
 def test_stopped_killed_ten_times_and_continued(tmp_path: Path):
     stop_kill_and_resume(tmp_path, kills=10, seed=random.randrange(10**6))

@@ -3,23 +3,24 @@
 import fcntl
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import exits
+import processes
 import pytest
 import study_grid
 import study_slots
 
 
 def job(tmp_path: Path, name: str, code: str) -> study_slots.Job:
-    """A job of Python code that may use `log(word)`, which writes the time and the word, and `tries()`."""
+    """A job of Python code that may use `log(word)`, which notes the job and the word, `tries()` and `noted(word)`."""
     helpers = (
         "import os, sys, time\n"
         f"path = {str(tmp_path / 'events')!r}\n"
         f"def log(word): open(path, 'a').write(f'{name} {{word}}\\n')\n"
         f"def tries(): return open(path).read().count('{name} start')\n"
+        "def noted(word): return open(path).read().count(f' {word}\\n')\n"
         "log('start')\n"
     )
     cell = study_grid.Cell(name, {}, None)
@@ -31,8 +32,16 @@ def events(tmp_path: Path) -> list[str]:
     return (tmp_path / "events").read_text().splitlines()
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch):
+    """Looked at often, runs of an instant are over in an instant."""
+    monkeypatch.setattr(study_slots, "_POLL_SECONDS", 0.02)
+
+
 def test_no_more_at_once_than_slots(tmp_path: Path):
-    jobs = [job(tmp_path, f"job{i}", "time.sleep(0.3); log('end')") for i in range(5)]
+    # The first two each wait until the other is there, and so do the others.
+    code = "while noted('start') < {}: time.sleep(0.01)\nlog('end')"
+    jobs = [job(tmp_path, f"job{i}", code.format(2 if i < 2 else 4)) for i in range(5)]
     jobs[2].state = study_slots.FINISHED
     study_slots.work_off(jobs, slots=2, retries=0, show=lambda: None)
     assert {job.state for job in jobs} == {study_slots.FINISHED}
@@ -69,14 +78,14 @@ def test_each_slot_has_cores_of_its_own(tmp_path: Path):
 def test_a_run_of_another_process_is_left_to_end(tmp_path: Path):
     (tmp_path / "mine" / "seed0").mkdir(parents=True)
     code = f"import fcntl\nfile = open({str(tmp_path / 'mine/seed0/.lock')!r}, 'w')\nfcntl.flock(file, fcntl.LOCK_EX)\n"
-    other = subprocess.Popen([sys.executable, "-c", code + "print('locked', flush=True)\ninput()"], stdin=-1, stdout=-1)
+    other = processes.start([sys.executable, "-c", code + "print('locked', flush=True)\ninput()"], stdin=-1)
     assert other.stdout.readline()
     mine, shown = job(tmp_path, "mine", ""), []
 
     def show() -> None:
         shown.append(mine.tries)
         if len(shown) == 2:
-            other.communicate(b"\n")
+            other.communicate("\n")
 
     study_slots.work_off([mine], slots=1, retries=0, show=show)
     assert shown[:2] == [0, 0] and mine.state == study_slots.FINISHED and mine.tries == 1
@@ -84,7 +93,7 @@ def test_a_run_of_another_process_is_left_to_end(tmp_path: Path):
 
 def test_an_interruption_stops_what_runs_in_order(tmp_path: Path):
     code = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: (log('saved'), sys.exit(143)))\nlog('ready')\n"
-    jobs = [job(tmp_path, "one", code + "time.sleep(60)"), job(tmp_path, "two", "")]
+    jobs = [job(tmp_path, "one", code + "while True: signal.pause()"), job(tmp_path, "two", "")]
 
     def show() -> None:
         if "one ready" in (events(tmp_path) if (tmp_path / "events").exists() else []):
@@ -103,7 +112,7 @@ def test_runs_that_outlived_a_killed_study_count(tmp_path: Path):
     before.start(0, cores[0])  # as a study did that is no more: nobody watches this process
     jobs = [
         job(tmp_path, "left", ""),
-        *(job(tmp_path, f"job{i}", "log(sorted(os.sched_getaffinity(0))); time.sleep(0.2)") for i in range(2)),
+        *(job(tmp_path, f"job{i}", "log(sorted(os.sched_getaffinity(0)))") for i in range(2)),
     ]
     seen = []
 
@@ -118,6 +127,7 @@ def test_runs_that_outlived_a_killed_study_count(tmp_path: Path):
         study_slots.work_off(jobs, slots=2, retries=0, show=show)
     finally:
         (tmp_path / "go").touch()
+        before.wait()
     at_once = [sum(state in (study_slots.RUNNING, study_slots.ELSEWHERE) for state in states) for states in seen]
     assert max(at_once) == 2 and seen[0] == [study_slots.ELSEWHERE, study_slots.RUNNING, study_slots.WAITING]
     assert [one.tries for one in jobs] == [1, 1, 1] and {one.state for one in jobs} == {study_slots.FINISHED}
@@ -159,22 +169,24 @@ def _in_the_foreground():
 
 @pytest.mark.usefixtures("_in_the_foreground")
 @pytest.mark.parametrize("first", ASKING)
-def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: signal.Signals):
+def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, monkeypatch, first: signal.Signals):
     code = (
         "import signal\n"
         "def asked(*_):\n"
         "    log('asked')\n"
         "    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): os.kill(os.getppid(), number)\n"  # impatient
-        "    end = time.monotonic() + 5\n"
-        "    while open(path).read().count('asked') < 2 and time.monotonic() < end: time.sleep(0.01)\n"
         "    log('saved')\n"
         "    sys.exit(143)\n"
         "signal.signal(signal.SIGTERM, asked)\n"
         "log('ready')\n"
-        "time.sleep(60)"
+        "while True: signal.pause()"
     )
     jobs = [job(tmp_path, name, code) for name in ("one", "two", "three")]
-    before = [signal.getsignal(number) for number in ASKING]
+    before, done = [signal.getsignal(number) for number in ASKING], []
+    for what in ("ask_to_stop", "wait"):
+        doing = getattr(study_slots.Job, what)
+        noting = lambda job, what=what, doing=doing: (done.append(what), doing(job))  # noqa: E731
+        monkeypatch.setattr(study_slots.Job, what, noting)
 
     def show() -> None:
         if (tmp_path / "events").exists() and sum(event.endswith("ready") for event in events(tmp_path)) == 2:
@@ -183,6 +195,7 @@ def test_all_are_asked_to_stop_before_one_is_waited_for(tmp_path: Path, first: s
     with pytest.raises(study_slots.Stopped) as stopped:
         study_slots.work_off(jobs, slots=2, retries=0, show=show)
     assert stopped.value.args == (first,)
+    assert done == ["ask_to_stop"] * 3 + ["wait"] * 3
     words = [event.split()[1] for event in events(tmp_path)]
-    assert words[-4:] == ["asked", "asked", "saved", "saved"] and [one.tries for one in jobs] == [1, 1, 0]
+    assert sorted(words[-4:]) == ["asked", "asked", "saved", "saved"] and [one.tries for one in jobs] == [1, 1, 0]
     assert before == [signal.getsignal(number) for number in ASKING]

@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import exits
 import launch
 import pytest
+from processes import until
 from tool_runs import QUICKSTART, ROOT, TINY, as_a_user, content, finished_run, settings, start
 
 
@@ -306,10 +306,9 @@ def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path):
         str(directory),
     )
     metrics, before = directory / "metrics.jsonl", (finished / "metrics.jsonl").read_text()
-    while run.poll() is None and len(metrics.read_text()) < len(before) + 200:
-        time.sleep(0.1)
-    run.send_signal(signal.SIGTERM)
-    out, err = run.communicate(timeout=60)
+    until(lambda: len(metrics.read_text()) >= len(before) + 200, run)
+    run.terminate()
+    out, err = run.communicate()
     assert run.returncode == 128 + signal.SIGTERM, out + err
     assert "Stopped by SIGTERM" in err and "Going on from 480 steps" in out
     assert metrics.read_text().startswith(before)

@@ -2,11 +2,11 @@
 
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import exits
+import processes
 import pytest
 import view
 from tool_runs import ROOT, as_a_user, content, finished_run, start
@@ -31,7 +31,7 @@ def run(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def address(process: subprocess.Popen) -> str:
+def address(process: processes.Process) -> str:
     """The address that the tool prints."""
     assert process.stdout is not None
     for line in process.stdout:

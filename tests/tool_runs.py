@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 import devices
 import jax
 import jaxtyping
+import processes
 import pytest
 from environment import users_environment
 
@@ -42,8 +42,10 @@ def as_a_user(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(devices, "prepare", lambda kind: None)
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def settings(*values: str) -> list[str]:
@@ -51,19 +53,12 @@ def settings(*values: str) -> list[str]:
     return [word for value in values for word in ("--set", value)]
 
 
-def start(tool: str, *arguments: str, **environment: str) -> subprocess.Popen:
-    """A tool in a process of its own, where every warning is an error."""
-    command = [sys.executable, "-W", "error", str(ROOT / "tools" / tool), *arguments]
+def start(tool: str, *arguments: str, **environment: str) -> processes.Process:
+    """A tool in a process of its own, where every warning is an error; it is killed when the test is over."""
+    command = [sys.executable, "-W", "error", ROOT / "tools" / tool, *arguments]
     # XLA's optimisations take longer than what they would save here.
     environment = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment}
-    return subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=users_environment() | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return processes.start(command, cwd=ROOT, env=users_environment() | environment)
 
 
 def content(folder: Path) -> dict[str, str]:
