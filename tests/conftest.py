@@ -6,18 +6,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from environment import FEWER_PASSES
+
 # Eight CPU devices let the sharding tests build real meshes; everything else uses the first one.
-# Programs are tiny and most of a test is their compilation: without LLVM's optimisation it takes a third, and with
-# fewer passes little more than half of that. Proofs run for long, and have them all: MJX needs minutes then, not hours.
+# Proofs run for long, and have all of XLA's passes: MJX needs minutes then, not hours.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_force_host_platform_device_count=8"
-    + (
-        ""
-        if "proof" in sys.argv
-        else " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-        " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    ),
+    "--xla_force_host_platform_device_count=8" + ("" if "proof" in sys.argv else f" {FEWER_PASSES}"),
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one test has compiled no other compiles again, in whichever process it runs. Workers inherit the variable.

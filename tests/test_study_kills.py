@@ -14,6 +14,7 @@ import exits
 import numpy as np
 import psutil
 import pytest
+from environment import FEWER_PASSES
 from processes import Process, until
 from study_runs import run, written
 from study_table import SCORE, Table
@@ -52,8 +53,7 @@ def test_stopped_and_killed_it_ends_with_the_same_results(tmp_path: Path, monkey
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     directory = broken / "depth8" / "seed0"
     with as_a_user(monkeypatch):
-        monkeypatch.delenv("XLA_FLAGS")  # for all runs as `start` has it
-        monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        monkeypatch.setenv("XLA_FLAGS", FEWER_PASSES)  # for all runs as `start` has it
         with monkeypatch.context() as patch:
             patch.setattr(Table, "show", stopping(Table.show, directory / "config.gin"))
             assert run(*arguments, *settings(ENDLESS), "--out", str(broken)) == 128 + signal.SIGTERM

@@ -13,7 +13,7 @@ import jax
 import jaxtyping
 import processes
 import pytest
-from environment import users_environment
+from environment import FEWER_PASSES, users_environment
 
 import envs  # noqa: F401 - it must act before JAX starts
 
@@ -57,7 +57,7 @@ def start(tool: str, *arguments: str, **environment: str) -> processes.Process:
     """A tool in a process of its own, where every warning is an error; it is killed when the test is over."""
     command = [sys.executable, "-W", "error", ROOT / "tools" / tool, *arguments]
     # XLA's optimisations take longer than what they would save here.
-    environment = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", **environment}
+    environment = {"XLA_FLAGS": FEWER_PASSES, **environment}
     return processes.start(command, cwd=ROOT, env=users_environment() | environment)
 
 
