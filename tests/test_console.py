@@ -2,12 +2,12 @@
 
 import io
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import console
 import exits
+import processes
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -69,9 +69,9 @@ def main(argv):
     return 0
 sys.exit(exits.guard(main, []))
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = processes.start([sys.executable, "-c", code])
     assert process.stdout is not None and process.stderr is not None
-    assert process.stdout.readline() == b"line 0\n"
+    assert process.stdout.readline() == "line 0\n"
     process.stdout.close()
     process.stderr.close()
     assert process.wait() == 0

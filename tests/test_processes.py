@@ -7,9 +7,11 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import jaxtyping
 import processes
 import psutil
 import pytest
+from tool_runs import as_a_user
 
 # Starts another process in a session of its own, as a study starts its runs, says which, and ends or stays.
 PARENT = """
@@ -92,6 +94,14 @@ def test_nothing_else_in_the_suite_starts_a_process():
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
                 names.append(node.attr)
             assert not starting & {*names}, f"{file.name}:{node.lineno} starts a process; use tests/processes.py"
+
+
+def test_a_test_that_fails_leaves_the_next_its_type_checks(monkeypatch: pytest.MonkeyPatch):
+    before = jaxtyping.config.jaxtyping_disable
+    with pytest.raises(Limit), as_a_user(monkeypatch):
+        assert jaxtyping.config.jaxtyping_disable
+        raise Limit
+    assert jaxtyping.config.jaxtyping_disable is before is False
 
 
 def test_time_limits_are_for_what_hangs(request: pytest.FixtureRequest):
