@@ -36,8 +36,8 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The numbers a proof prints are what it is run for."""
-    if _proofs(config):
+    processes.adopt_orphans()
+    if _proofs(config):  # the numbers it prints are what it is run for
         config.option.reportchars += "P"
 
 

@@ -50,7 +50,6 @@ def until(done: Callable[[], bool], process: Process, every: float = 0.01) -> No
 @contextlib.contextmanager
 def leaving_none() -> Iterator[None]:
     """Kills at the end whatever was started meanwhile: in any session, by whomever, whoever its parent is by then."""
-    _adopt_orphans()
     before, known = _below(), len(_started)
     try:
         yield
@@ -97,7 +96,7 @@ def _of_python(process: psutil.Process) -> bool:
     return False
 
 
-def _adopt_orphans() -> None:
+def adopt_orphans() -> None:
     """Makes this process, not init, the parent of those below it whose parent ends. Linux alone can do that."""
     if sys.platform == "linux":
         pr_set_child_subreaper = 36
