@@ -1,6 +1,7 @@
 """A directory of a stranger's: nothing is read or written through links, and what is read is bounded."""
 
 import os
+import socket
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -79,8 +80,17 @@ def test_a_pipe_is_not_waited_for(folder: crl.Folder):
     os.mkfifo(folder.path / "pipe")
     place = folder.path / "pipe"
     assert refused(lambda: folder.read("pipe")) == f"{place} is not a file."
-    with pytest.raises((crl.FileError, OSError)):
-        folder.append("pipe", "x")
+    assert refused(lambda: folder.append("pipe", "x")) == f"{place} is not a file."
+
+
+def test_what_is_no_file_is_neither_read_nor_written(folder: crl.Folder, monkeypatch: pytest.MonkeyPatch):
+    (folder.path / "directory").mkdir()
+    monkeypatch.chdir(folder.path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        for name in ("directory", "socket"):
+            for act in (folder.read, lambda name: folder.append(name, "x")):
+                assert refused(lambda name=name, act=act: act(name)) == f"{folder.path / name} is not a file."
 
 
 def test_what_is_read_is_bounded(folder: crl.Folder):

@@ -181,9 +181,8 @@ def alone(directory: Path, flag: str = "--run_dir") -> Iterator[None]:
 
 def open_lock(path: Path, make: bool = True) -> IO[str]:
     """A file to hold or to test a lock on; what it says stays."""
-    place = crl.Folder(path.parent).place(path.name)
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | (os.O_CREAT if make else 0)
-    return os.fdopen(os.open(place, flags, 0o666), "r+", encoding="utf-8")
+    descriptor = crl.Folder(path.parent).open(path.name, os.O_RDWR | (os.O_CREAT if make else 0))
+    return os.fdopen(descriptor, "r+", encoding="utf-8")
 
 
 def busy(directory: Path) -> bool:

@@ -1,5 +1,6 @@
 """Reading and writing in a directory whose content may be a stranger's: no link is followed, nothing is unbounded."""
 
+import errno
 import json
 import math
 import os
@@ -71,17 +72,33 @@ class Folder:
         """The bytes of a file.
 
         Raises:
-            FileError: it is a link, no regular file (a pipe would be waited for without end), or larger than `limit`.
+            FileError: it is a link, no regular file, or larger than `limit`.
             OSError: it does not exist or is not the user's to read.
         """
         place = self.place(name)
-        with os.fdopen(os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise FileError(f"{place} is not a file.")
-            if found.st_size > limit:
-                raise FileError(f"{place} has {found.st_size:,} bytes; at most {limit:,} are read.")
+        with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
+            if (size := os.fstat(file.fileno()).st_size) > limit:
+                raise FileError(f"{place} has {size:,} bytes; at most {limit:,} are read.")
             return file.read(limit)
+
+    def open(self, name: str | PurePath, flags: int) -> int:
+        """The descriptor of a regular file, opened with these flags of `os.open`.
+
+        Raises:
+            FileError: it is a link, or no regular file (a pipe would be waited for without end).
+            OSError: as `os.open`.
+        """
+        place = self.place(name)
+        try:
+            descriptor = os.open(place, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        except OSError as e:
+            if e.errno in (errno.EISDIR, errno.ENXIO, errno.ELOOP, errno.ENODEV):
+                raise FileError(f"{place} is not a file.") from e
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise FileError(f"{place} is not a file.")
+        return descriptor
 
     def text(self, name: str | PurePath, limit: int = CONFIG_LIMIT) -> str:
         """The text of a UTF-8 file, without the byte order mark that some editors put first."""
@@ -121,11 +138,7 @@ class Folder:
 
     def append(self, name: str | PurePath, text: str) -> None:
         """Adds text to the end of a file and waits until the disk has it."""
-        place = self.place(name)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(place, flags, 0o666), "wb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileError(f"{place} is not a file.")
+        with os.fdopen(self.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "wb") as file:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
