@@ -137,6 +137,19 @@ def test_set_takes_full_and_short_names(tmp_path, setting, name, value):
         ("", "import os", "is not of the form 'name = value'"),
         ("", "crl.train.seed = 1\ncrl.train.seed = 2", "is not of the form 'name = value'"),
         ("", "crl.train.seed = u_maze", "--set 'crl.train.seed = u_maze' is not gin syntax"),
+        ("crl.train.seed = 1e400\n", "", "main.gin:5: `crl.train.seed` holds inf, which is no finite number."),
+        ("X = [1, {'a': (-1e999,)}]\n", "", "main.gin:5: `X` holds -inf, which is no finite number."),
+        ("", "crl.train.seed = 1e400", "`crl.train.seed` holds inf, which is no finite number."),
+        (
+            (
+                f"crl.train.seed = {'(' * 5_000}{')' * 5_000}\n",
+                "",
+                "main.gin is not gin: its values are nested too deep.",
+            ),
+            "",
+            "main.gin is not gin: its values are nested too deep.",
+        ),
+        (f"crl.train.seed = {'9' * 5_000}\n", "", f"main.gin:5: `crl.train.seed = {'9' * 183}` is not gin syntax"),
         ("crl.train.seed = 1\n", "tran.seed = 2", "this configuration knows no `tran`; did you mean train?"),
     ],
 )
@@ -178,3 +191,71 @@ def test_a_configuration_that_refers_to_itself_ends(tmp_path):
     file = write(tmp_path, main=HEAD + "crl.train.trainer = @a/crl.Trainer()\ncrl.Trainer.env = @a/crl.Trainer()\n")
     with pytest.raises(UserError, match="refers to itself without end"):
         learning(reading.read([file]))
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    file = tmp_path / "main.gin"
+    file.write_text(HEAD + "crl.train.seed = 3\n", encoding="utf-8-sig")
+    assert values(reading.read([file])) == {"crl.train.seed": "3"}
+
+
+def test_includes_are_looked_for_beside_a_link_and_beside_what_it_shows(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "links").mkdir()
+    write(tmp_path / "real", main="include 'near.gin'\ninclude 'far.gin'\n", near=HEAD + "crl.train.seed = 3\n")
+    write(tmp_path / "links", far=HEAD + "crl.train.env_steps = 4\n")
+    (tmp_path / "links" / "main.gin").symlink_to("../real/main.gin")
+    found = values(reading.read([tmp_path / "links" / "main.gin"]))
+    assert found == {"crl.train.seed": "3", "crl.train.env_steps": "4"}
+
+
+def test_the_home_directory_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path, main=HEAD + "crl.train.seed = 3\n")
+    assert values(reading.read(["~/main.gin"])) == {"crl.train.seed": "3"}
+    with pytest.raises(UserError) as unknown:
+        reading.read(["~nobody_of_that_name/main.gin"])
+    assert str(unknown.value) == "--gin ~nobody_of_that_name/main.gin: Could not determine home directory."
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "a\0b", "loop.gin"])
+def test_what_cannot_be_a_file(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop.gin").symlink_to("loop.gin")
+    with pytest.raises(UserError) as refused:
+        reading.read([name])
+    assert "\n" not in str(refused.value) and str(refused.value).startswith("--gin: ")
+
+
+def test_includes_that_grow_without_end_are_refused(tmp_path):
+    for i in range(40):
+        (tmp_path / f"{i}.gin").write_text(f"include '{i + 1}.gin'\n" * 2)
+    (tmp_path / "40.gin").write_text("")
+    with pytest.raises(UserError) as refused:
+        reading.read([tmp_path / "0.gin"])
+    assert str(refused.value).endswith(": a configuration has at most 200 files, includes counted.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "M0 = 1\n" + "".join(f"M{i + 1} = (%M{i}, %M{i})\n" for i in range(60)) + "crl.train.seed = %M60\n",
+        "".join(f"crl.Trainer.a{i} = 1\n" for i in range(60))
+        + "".join(f"m{i}/crl.Trainer.x = (@m{i + 1}/nets.Dense(), @m{i + 1}/nets.Dense())\n" for i in range(60))
+        + "".join(f"nets.Dense.x{i} = (@d{i}/nets.Layer(), @d{i}/nets.Layer())\n" for i in range(60))
+        + "".join(f"nets.Layer.y{i} = (@f{i}/envs.Ant(), @g{i}/envs.Ant())\n" for i in range(60))
+        + "".join(f"envs.Ant.z{i} = 1\n" for i in range(60)),
+    ],
+)
+def test_what_a_configuration_builds_is_bounded(tmp_path, text):
+    configuration = reading.read([write(tmp_path, main=HEAD + text)])
+    configuration.bindings = {key: binding for key, binding in configuration.bindings.items() if not key.scope}
+    with pytest.raises(UserError, match=r"^This configuration builds [\d,]+ values; at most 100,000 are built\.$"):
+        configuration.check()
+
+
+def test_a_macro_of_itself_is_refused(tmp_path):
+    for text in ("A = %A\ncrl.train.seed = %A\n", "A = (%B,)\nB = {1: %A}\ncrl.train.seed = %A\n"):
+        with pytest.raises(UserError) as refused:
+            reading.read([write(tmp_path, main=HEAD + text)]).check()
+        assert str(refused.value) == "The configuration refers to itself without end."

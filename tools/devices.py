@@ -1,11 +1,13 @@
 """Where a tool runs: the environment that JAX reads when it starts, and the devices that it then found."""
 
+import importlib.util
 import os
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from exits import UserError, sentence
 
+_OURS = {"nets": "_stacked", "envs": "_episodes", "crl": "_folder", "evaluation": "_evaluate"}
 KINDS = ("auto", "cpu", "gpu", "tpu")
 _PLATFORMS = {"cpu": "cpu", "gpu": "cuda,cpu", "tpu": "tpu,cpu"}
 
@@ -19,12 +21,29 @@ def prepare(kind: str, environment: MutableMapping[str, str] = os.environ) -> No
 
     MuJoCo's drawing needs nothing here: `envs.render` takes EGL where there is no display.
     """
+    _refuse_other_packages()
     if kind != "auto":
         environment["JAX_PLATFORMS"] = _PLATFORMS[kind]
     if (cache := users_folder("XDG_CACHE_HOME", ".cache", environment)) is not None:
         environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def _refuse_other_packages() -> None:
+    """Raises `UserError` where Python would import something else under the name of a package of ours.
+
+    A folder `envs` of a user's, in PYTHONPATH or beside a script, comes before an installed package.
+    """
+    for package, module in _OURS.items():
+        spec = importlib.util.find_spec(package)
+        places = [spec.origin] if spec and spec.origin else list(spec.submodule_search_locations or ()) if spec else []
+        if not spec or not spec.origin or not (Path(spec.origin).parent / f"{module}.py").is_file():
+            found = f"it is taken from {places[0]}" if places else "there is none"
+            raise UserError(
+                f"The package `{package}` is not this project's: {found}. Rename that folder or file, take it out of "
+                "PYTHONPATH, or install this project."
+            )
 
 
 def users_folder(variable: str, default: str, environment: Mapping[str, str] = os.environ) -> Path | None:

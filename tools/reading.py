@@ -81,7 +81,7 @@ def _expanded(file: str | Path) -> Path:
     try:
         return Path(file).expanduser()  # a shell leaves the ~ of --gin=~/x alone
     except RuntimeError as e:
-        raise UserError(f"--gin {file}: {sentence(e)}.") from e
+        raise UserError(f"--gin {file}: {sentence(e).rstrip('.')}.") from e
 
 
 def _add_file(configuration: Configuration, path: Path, including: tuple[Path, ...]) -> None:

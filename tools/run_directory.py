@@ -39,7 +39,7 @@ def given(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as e:
-        raise UserError(f"{path}: {sentence(e)}.") from e
+        raise UserError(f"{path}: {sentence(e).rstrip('.')}.") from e
 
 
 def stored(directory: Path, flag: str = "--run_dir") -> Configuration | None:

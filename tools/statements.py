@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from exits import UserError
 from gin import config_parser
 
+_SHOWN = 200  # characters of a wrong line in a message
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -110,7 +112,7 @@ def parse(text: str, source: str, numbered: bool = True) -> Iterator[Statement]:
 
     def not_gin(line: int | None) -> UserError:
         number = min(max(line or 1, 1), max(len(lines), 1))
-        content = f": `{lines[number - 1].strip()}`" if lines and numbered else ""
+        content = f": `{lines[number - 1].strip()[:_SHOWN]}`" if lines and numbered else ""
         return UserError(
             f"{where(number)}{content} is not gin syntax (name = value; text in quotes, references with @, "
             "macros with %)."
