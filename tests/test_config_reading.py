@@ -141,11 +141,7 @@ def test_set_takes_full_and_short_names(tmp_path, setting, name, value):
         ("X = [1, {'a': (-1e999,)}]\n", "", "main.gin:5: `X` holds -inf, which is no finite number."),
         ("", "crl.train.seed = 1e400", "`crl.train.seed` holds inf, which is no finite number."),
         (
-            (
-                f"crl.train.seed = {'(' * 5_000}{')' * 5_000}\n",
-                "",
-                "main.gin is not gin: its values are nested too deep.",
-            ),
+            f"crl.train.seed = {'(' * 5_000}{')' * 5_000}\n",
             "",
             "main.gin is not gin: its values are nested too deep.",
         ),
