@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import psutil
 import pytest
 
 import crl
@@ -307,3 +308,119 @@ def test_a_save_that_fails_is_told_at_the_next_and_at_the_end_and_hangs_nothing(
     with crl.Run(tmp_path) as run:
         (state,), _ = restore([run], eqx.filter_eval_shape(moment, 0))
     assert int(state.env_steps) == 10
+
+
+@reading_damage
+@pytest.mark.parametrize("content", ["[1]", "{", "null", "", '{"item_handlers": 3}'])
+def test_orbax_s_own_files_bar_the_way_to_no_step(checkpoints: crl.Checkpoints, content: str):
+    for seed in (1, 2):
+        checkpoints.save(seed, make_tree(seed), wait=True)
+    for name in ("_CHECKPOINT_METADATA", "arrays/_METADATA"):
+        file = checkpoints.directory / "2" / name
+        before = file.read_text()
+        file.write_text(content)
+        step, tree, damaged = checkpoints.restore(LIKE)
+        assert equal(tree, make_tree(step)) and (step == 1) == bool(damaged)
+        assert equal(checkpoints.restore(LIKE, 1)[1], make_tree(1))
+        file.write_text(before)
+
+
+def test_leftovers_that_are_files_or_links_are_removed_and_nothing_behind_them(tmp_path: Path):
+    resume = tmp_path / "run" / "checkpoints" / "resume"
+    resume.mkdir(parents=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    (resume / "1.orbax-checkpoint-tmp").write_text("x")
+    (resume / "2.orbax-checkpoint-tmp").symlink_to(tmp_path / "mine")
+    (resume / "3.orbax-checkpoint-tmp-4").symlink_to(tmp_path / "nowhere")
+    crl.Run(tmp_path / "run").close()
+    assert not list(resume.iterdir())
+    assert (tmp_path / "mine" / "file").read_text() == "mine"
+
+
+def wide(chunks: int) -> dict:
+    """The header of an array whose one chunk would take `chunks` numbers of memory."""
+    return {
+        "chunks": [chunks],
+        "compressor": None,
+        "dimension_separator": ".",
+        "dtype": "<f4",
+        "fill_value": None,
+        "filters": None,
+        "order": "C",
+        "shape": [3],
+        "zarr_format": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (wide(10**12), "w has chunks of [1000000000000]"),
+        (wide(3) | {"compressor": {"id": "zstd", "level": 1}}, "w has another format"),
+        (wide(3) | {"filters": [{"id": "delta"}]}, "w has another format"),
+        (wide(3) | {"shape": [10**12]}, "w has the shape [1000000000000]"),
+        (wide(3) | {"dtype": "<f8"}, "w has the type <f8"),
+        (wide(3) | {"chunks": [3, 1]}, "w has chunks of [3, 1]"),
+        (wide(3) | {"chunks": "all"}, "w has chunks of all"),
+        (wide(3) | {"chunks": [-1]}, "w has chunks of [-1]"),
+    ],
+)
+def test_a_header_that_would_take_more_memory_than_its_array_is_not_believed(tmp_path: Path, header: dict, reason: str):
+    checkpoints = crl.Checkpoints(crl.Folder(tmp_path), "run")
+    checkpoints.save(1, {"w": jnp.ones(3)}, wait=True)
+    (tmp_path / "1" / "arrays" / "w" / ".zarray").write_text(json.dumps(header))
+    with pytest.raises(crl.CheckpointError) as refused:
+        checkpoints.restore({"w": jax.ShapeDtypeStruct((3,), np.float32)})
+    assert str(refused.value) == (
+        f"Step 1 in {tmp_path} does not verify: its files are not those that were saved ({reason})."
+    )
+    checkpoints.close()
+
+
+def test_links_and_foreign_files_in_a_step_are_not_read(tmp_path: Path):
+    checkpoints = crl.Checkpoints(crl.Folder(tmp_path / "c"), "run")
+    like, chunk = {"w": jax.ShapeDtypeStruct((3,), np.float32)}, tmp_path / "c" / "1" / "arrays" / "w" / "0"
+    (tmp_path / "c").mkdir()
+    checkpoints.save(1, {"w": jnp.ones(3)}, wait=True)
+    sound = chunk.read_bytes()
+    chunk.unlink()
+    chunk.symlink_to("/dev/zero")
+    with pytest.raises(crl.CheckpointError, match=r"\(.*/0 is a link, which no checkpoint holds\)\.$"):
+        checkpoints.restore(like)
+    chunk.unlink()
+    with open(chunk, "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(crl.CheckpointError, match=r"\(.*/1 holds more than 2,000 files or 2,097,164 bytes\)\.$"):
+        checkpoints.restore(like)
+    chunk.write_bytes(sound)
+    (chunk.parent.parent / "manifest.ocdbt").write_bytes(b"x")
+    with pytest.raises(crl.CheckpointError, match=r"holds 'manifest\.ocdbt', which is none of the arrays\)\.$"):
+        checkpoints.restore(like)
+    (chunk.parent.parent / "manifest.ocdbt").unlink()
+    assert checkpoints.restore(like)[0] == 1
+    (tmp_path / "c" / "7").symlink_to(tmp_path / "c" / "1")
+    with pytest.raises(crl.FileError) as refused:
+        checkpoints.restore(like)
+    assert str(refused.value) == f"{tmp_path / 'c' / '7'} is a link; links in {tmp_path / 'c'} are not followed."
+    (tmp_path / "c" / "7").unlink()
+    checkpoints.close()
+
+
+def test_an_agent_that_holds_nan_cannot_act(tmp_path: Path):
+    like = crl.Agent({"w": jax.ShapeDtypeStruct((3,), np.float32)}, None)
+    with crl.Run(tmp_path) as run:
+        run.snapshot(10, 0, crl.Agent({"w": jnp.array([1.0, jnp.nan, 2.0])}, None))
+    with pytest.raises(crl.CheckpointError) as refused:
+        crl.load_agent(tmp_path, like)
+    assert str(refused.value) == f"The agent of step 10 in {tmp_path} cannot act: networks.w holds NaN."
+
+
+def test_more_than_the_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    checkpoints = crl.Checkpoints(crl.Folder(tmp_path), "run")
+    checkpoints.save(1, {"w": jnp.ones(3)}, wait=True)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 11}))
+    with pytest.raises(crl.CheckpointError) as refused:
+        checkpoints.restore({"w": jax.ShapeDtypeStruct((3,), np.float32)})
+    assert str(refused.value) == f"Step 1 in {tmp_path} takes 0.0 GB of memory, and 0.0 GB are free."
+    checkpoints.close()
