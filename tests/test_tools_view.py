@@ -48,11 +48,14 @@ def shows(*arguments: str) -> str:
         assert status_of(page) == 200
         client = Client(page)
         client.read_until(lambda: "s" in client.text and " after 0.0 s" not in client.text)
+        client.set("Speed", "\x1b[2Jfast")
+        client.set("Who acts", "nobody")
+        client.send_raw(b"nonsense")
         client.close()
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        assert err == ""
+        assert err == "" and "\x1b" not in out and "Traceback" not in out
         return client.options["Who acts"][0]
     finally:
         process.kill()
@@ -112,6 +115,14 @@ def test_a_damaged_snapshot_is_never_shown(capsys, run):
         path.unlink()
     sentence = mistake(capsys, "--run_dir", run)
     assert "480" in sentence and "does not verify" in sentence
+
+
+def test_without_access_control_nothing_is_served(capsys, monkeypatch):
+    monkeypatch.setattr("evaluation._access._Changed", lambda module, **_: module)
+    assert mistake(capsys, "--gin", PART, "--port", "0") == (
+        "error: The installed version of viser leaves no way to check who connects to its server, so the live view is "
+        "not served; constraints.txt names a version that does.\n"
+    )
 
 
 def test_without_the_extra_one_sentence(capsys, monkeypatch):

@@ -1,5 +1,6 @@
 """The live view's page, as a browser meets it: no part of viser is replaced."""
 
+import re
 import threading
 import time
 
@@ -50,7 +51,7 @@ def heard(viewer: Viewer, done) -> None:
 
 
 def test_the_page_is_served(viewer):
-    assert viewer.address.startswith("http://localhost:")
+    assert re.fullmatch(r"http://localhost:\d+/[\w-]{22}", viewer.address)
     assert status_of(viewer.address) == 200
 
 

@@ -33,14 +33,14 @@ class Client:
 
     def __init__(self, address: str):
         version = [f"viser-v{viser.__version__}"]
-        url = address.replace("http://", "ws://")
-        self._socket = connect(url, subprotocols=version, max_size=None, proxy=None)  # type: ignore[arg-type]
+        url, origin = address.replace("http://", "ws://"), address.rpartition("/")[0]
+        self._socket = connect(url, origin=origin, subprotocols=version, max_size=None, proxy=None)  # type: ignore[arg-type]
         self.controls: dict[str, str] = {}
         self.options: dict[str, list[str]] = {}
         self.nodes: set[str] = set()
         self.text = ""
         # What a browser says first; before, viser takes no clicks from it.
-        self._send(
+        self.send(
             "ViewerCameraMessage",
             wxyz=(1.0, 0.0, 0.0, 0.0),
             position=(3.0, 3.0, 3.0),
@@ -79,17 +79,22 @@ class Client:
 
     def set(self, label: str, value: Any) -> None:
         """Gives a control a value; True clicks a button."""
-        self._send("GuiUpdateMessage", uuid=self.controls[label], updates={"value": value})
+        self.send("GuiUpdateMessage", uuid=self.controls[label], updates={"value": value})
 
     def drag(self, name: str, *places: tuple[float, float, float]) -> None:
         """Drags the handle of a thing in the scene through some places."""
-        self._send("TransformControlsDragStartMessage", name=name, owner="")
+        self.send("TransformControlsDragStartMessage", name=name, owner="")
         for place in places:
-            self._send("TransformControlsUpdateMessage", name=name, wxyz=(1, 0, 0, 0), position=place, owner="")
-        self._send("TransformControlsDragEndMessage", name=name, owner="")
+            self.send("TransformControlsUpdateMessage", name=name, wxyz=(1, 0, 0, 0), position=place, owner="")
+        self.send("TransformControlsDragEndMessage", name=name, owner="")
 
-    def _send(self, kind: str, **content: Any) -> None:
-        self._socket.send(msgspec.msgpack.encode({"type": kind, **content}))
+    def send(self, kind: str, **content: Any) -> None:
+        """Sends any message."""
+        self.send_raw(msgspec.msgpack.encode({"type": kind, **content}))
+
+    def send_raw(self, message: str | bytes) -> None:
+        """Sends anything at all."""
+        self._socket.send(message)
 
     def close(self) -> None:
         """Leaves the page."""

@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
     session = evaluation.Session(env, policies | evaluation.baselines(env), jr.key(FLAGS.seed))
     try:
         viewer = Viewer(session, FLAGS.port)
-    except envs.NoRenderer as e:
+    except (envs.NoRenderer, evaluation.NoAccessControl) as e:
         raise UserError(exits.sentence(e)) from e
     say(f"{viewer.address} (Ctrl-C ends it)")
     viewer.run()

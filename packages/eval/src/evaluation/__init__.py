@@ -11,6 +11,7 @@ from evaluation._evaluate import EpisodeRecord as EpisodeRecord
 from evaluation._evaluate import Evaluator as Evaluator
 
 if TYPE_CHECKING:
+    from evaluation._access import NoAccessControl as NoAccessControl
     from evaluation._aggregate import area as area
     from evaluation._aggregate import improvement as improvement
     from evaluation._aggregate import profile as profile
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _LATER = {
     "Coverage": "evaluation._coverage",
     "Estimate": "evaluation._stats",
+    "NoAccessControl": "evaluation._access",
     "Places": "evaluation._path_lengths",
     "Plane": "evaluation._principal",
     "Session": "evaluation._session",
@@ -80,6 +82,7 @@ __all__ = [
     "EpisodeRecord",
     "Estimate",
     "Evaluator",
+    "NoAccessControl",
     "Places",
     "Plane",
     "Session",

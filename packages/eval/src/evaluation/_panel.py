@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from viser import GuiApi
 
 _NO_CELL = "choose"
+_SLOWEST, _FASTEST = 0.1, 4.0  # simulated seconds in a second
 
 
 class Panel:
     """Buttons, sliders and lists beside the scene of a session.
+
+    viser does not check the values that a page sends: a slider's may lie outside its range, a list's not be in it.
 
     Attributes:
         playing: whether time is to go on.
@@ -33,13 +36,13 @@ class Panel:
         self._session, self.playing = session, True
         self._status = gui.add_markdown("")
         self._play = gui.add_button("Pause")
-        self._speed = gui.add_slider("Speed", min=0.1, max=4.0, step=0.1, initial_value=1.0)
+        self._speed = gui.add_slider("Speed", min=_SLOWEST, max=_FASTEST, step=0.1, initial_value=1.0)
         again = gui.add_button("New start and goal")
-        acting = gui.add_dropdown("Who acts", list(session.policies), initial_value=session.acting)
+        self._acting = gui.add_dropdown("Who acts", list(session.policies), initial_value=session.acting)
         follow = gui.add_checkbox("Follow the agent", False)
         self._play.on_click(lambda _: later(self._pause_or_play))
         again.on_click(lambda _: later(session.reset))
-        acting.on_update(lambda _: later(lambda: setattr(session, "acting", acting.value)))
+        self._acting.on_update(lambda _: later(self._choose_policy))
         follow.on_update(lambda _: later(lambda: stage.follow(follow.value)))
         maze = session.env.maze
         self._cells = {} if maze is None else {f"({x:g}, {y:g})": np.array([x, y]) for x, y in maze.goals}
@@ -51,7 +54,7 @@ class Panel:
     @property
     def speed(self) -> float:
         """Simulated seconds in a second."""
-        return self._speed.value
+        return min(max(self._speed.value, _SLOWEST), _FASTEST)
 
     def show(self) -> None:
         """Says how the agent does now."""
@@ -67,7 +70,15 @@ class Panel:
         self.playing = not self.playing
         self._play.label = "Pause" if self.playing else "Play"
 
+    def _choose_policy(self) -> None:
+        if self._acting.value in self._session.policies:
+            self._session.acting = self._acting.value
+        else:
+            self._acting.value = self._session.acting
+
     def _choose(self, cell: str) -> None:
-        if cell != _NO_CELL:
+        if cell in self._cells:
             self._session.move_goal(np.append(self._cells[cell], self._session.goal_position[2]))
             self._chosen = cell
+        elif cell != _NO_CELL:
+            self._cell.value = self._chosen = _NO_CELL

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 try:
+    import rich
     from viser import ViserServer
 
+    from evaluation._access import Access
     from evaluation._stage import Stage
 except ImportError as e:
     raise ImportError(
@@ -22,6 +24,7 @@ from evaluation._session import Session
 
 _FRAME = 1 / 30  # s between two pictures
 _MOST = 2.0  # control steps that a slow machine may be late
+_MOST_ASKED = 10_000  # requests of the page that wait for the next tick
 
 
 class Viewer:
@@ -31,6 +34,9 @@ class Viewer:
     is; it can pause, change speed, start anew, choose a cell of a maze as the goal, and choose who acts.
 
     What happens in the page is only noted by viser's threads; `tick` does it. So one thread has the session.
+
+    The address holds a secret, without which the server answers nobody: other users of this machine and web pages of
+    other origins cannot command the agent.
 
     Attributes:
         session: what is shown.
@@ -49,6 +55,7 @@ class Viewer:
         Raises:
             ValueError: `port` is no port.
             envs.NoRenderer: the environment has no MuJoCo model to draw.
+            NoAccessControl: the installed version of viser leaves no way to check who connects.
         """
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 2**16:
             raise ValueError(f"`port` of Viewer must be an integer from 0 to 65535; got {port!r}.")
@@ -59,17 +66,18 @@ class Viewer:
         # Browsers open connections in advance and close them unused, which websockets reports with tracebacks.
         logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
         # Who reaches the page commands the agent, so it is not for the network.
-        self.server = ViserServer("127.0.0.1", port, label=title or type(session.env).__name__, verbose=False)
+        access = Access()
+        self.server = _serve(access, port, title or type(session.env).__name__)
         self.server.gui.configure_theme(dark_mode=True, show_share_button=False)  # that would put it on the internet
         try:
             self._stage = Stage(self.server, session)
-            self._stage.on_drag(lambda: self._asked.put(self._stage.take_drag))
-            self._panel = Panel(self.server.gui, session, self._stage, self._asked.put)
+            self._stage.on_drag(lambda: self._ask(self._stage.take_drag))
+            self._panel = Panel(self.server.gui, session, self._stage, self._ask)
             self._draw()
         except BaseException:
             self.close()
             raise
-        self.address = f"http://localhost:{self.server.get_port()}"
+        self.address = f"http://localhost:{self.server.get_port()}{access.path}"
 
     @property
     def speed(self) -> float:
@@ -85,8 +93,8 @@ class Viewer:
         Returns:
             Whether a step was taken.
         """
-        asked = not self._asked.empty()
-        while not self._asked.empty():  # nobody else takes from it
+        asked = self._asked.qsize()  # not what comes meanwhile: a flood of requests would never end
+        for _ in range(asked):  # nobody else takes from it
             self._asked.get()()
         stepped = False
         if self._panel.playing:
@@ -126,7 +134,27 @@ class Viewer:
         """Ends the server."""
         self.server.stop()
 
+    def _ask(self, request: Callable[[], None]) -> None:
+        if self._asked.qsize() < _MOST_ASKED:
+            self._asked.put(request)
+
     def _draw(self) -> None:
         self._undrawn = 0.0
         self._stage.draw()
         self._panel.show()
+
+
+def _serve(access: Access, port: int, title: str) -> ViserServer:
+    """A server with these access checks, or none."""
+    console, server = rich.get_console(), None
+    quiet, console.quiet = console.quiet, True  # viser prints an address that lacks the secret
+    try:
+        with access.installed():
+            server = ViserServer("127.0.0.1", port, label=title, verbose=False)
+    except BaseException:
+        if server is not None:
+            server.stop()
+        raise
+    finally:
+        console.quiet = quiet
+    return server
