@@ -47,6 +47,9 @@ def test_who_acts_can_be_changed(session):
     session.acting = "random"
     walk(session, 3)
     assert np.abs(np.asarray(session.state.physics.qpos) - before).max() > 0
+    with pytest.raises(ValueError, match=r"^`acting` of Session must be one of [\w, ]+; got 'nobody'\.$"):
+        session.acting = "nobody"
+    assert session.acting == "random"
 
 
 def test_a_reset_draws_a_start_and_a_goal(session):

@@ -23,7 +23,6 @@ class Session:
     Attributes:
         env: the environment.
         policies: who may act, by name.
-        acting: the name of who acts; another of `policies` may be assigned.
         state: the environment's state.
         steps: control steps since the episode's start.
         distance: from the achieved to the commanded goal, m.
@@ -45,7 +44,8 @@ class Session:
         """
         if not policies:
             raise ValueError("`policies` of Session is empty; it must name at least one policy.")
-        self.env, self.policies, self.acting = env, dict(policies), next(iter(policies))
+        self.env, self.policies = env, dict(policies)
+        self._acting = next(iter(policies))
         self._keys = jr.split(key)
         self._draws = 0
         self._commanded = False
@@ -73,6 +73,21 @@ class Session:
         self._slope = np.asarray(jax.jacfwd(env.goal_position)(self.state.goal))
         self._to_goal = np.linalg.pinv(self._slope)
         self._action()  # who acts first is compiled here, not when somebody waits for the first step
+
+    @property
+    def acting(self) -> str:
+        """The name of the policy that acts; another one of `policies` may be assigned.
+
+        Raises:
+            ValueError: on assignment of a name that is not in `policies`.
+        """
+        return self._acting
+
+    @acting.setter
+    def acting(self, name: str) -> None:
+        if name not in self.policies:
+            raise ValueError(f"`acting` of Session must be one of {', '.join(self.policies)}; got {name!r}.")
+        self._acting = name
 
     @property
     def goal(self) -> Shaped[np.ndarray, " goal"]:
@@ -135,7 +150,7 @@ class Session:
         self.set_goal(self.goal + self._to_goal @ (place - self.goal_position))
 
     def _action(self) -> Float[Array, " action"]:
-        policy, number = self.policies[self.acting], jnp.asarray(self._draws, jnp.uint32)
+        policy, number = self.policies[self._acting], jnp.asarray(self._draws, jnp.uint32)
         return self._act(policy, self.state.obs, self.state.goal, self._keys[0], number)
 
     def _go(self, action: Float[Array, " action"], fresh: bool) -> None:
