@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 import crl
+from crl._leaves import digest_json
 from crl._run import restore
 
 
@@ -231,6 +232,21 @@ def test_a_step_of_another_run_or_under_another_name_does_not_verify(tmp_path: P
     assert str(lost.value) == (
         f"{tmp_path / 'mine'} holds checkpoints and no checkpoints/run.json: the file is lost, or they were saved by "
         "bathyal-crl 0.1, which this version does not read."
+    )
+
+
+@pytest.mark.parametrize("about", [{"logged": "x"}, {"logged": None}, {"updates": True}, {"logged": 10**30}, []])
+def test_a_record_of_another_form_does_not_verify(tmp_path: Path, about: object):
+    with crl.Run(tmp_path) as run:
+        run.save(moment(10))
+    file = tmp_path / "checkpoints" / "resume" / "10" / "record" / "metadata"
+    record = json.loads(file.read_text()) | {"about": about}
+    record["sha256"] = digest_json({name: value for name, value in record.items() if name != "sha256"})
+    file.write_text(json.dumps(record))
+    with crl.Run(tmp_path) as run, pytest.raises(crl.CheckpointError) as refused:
+        restore([run], eqx.filter_eval_shape(moment, 0))
+    assert str(refused.value) == (
+        f"Step 10 in {tmp_path / 'checkpoints' / 'resume'} does not verify: its record is not the one that was saved."
     )
 
 

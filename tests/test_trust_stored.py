@@ -98,6 +98,14 @@ def test_a_file_of_the_user_s_own_may_name_anything(tmp_path: Path, monkeypatch,
     assert (tmp_path / "ran").exists()
 
 
+def test_a_stored_file_includes_nothing(tmp_path: Path):
+    (tmp_path / "meta.json").touch()
+    (tmp_path / "config.gin").write_text("include '/etc/passwd'\n")
+    with pytest.raises(UserError) as refused:
+        reading.read([tmp_path / "config.gin"])
+    assert str(refused.value) == f"{tmp_path / 'config.gin'}:1: a stored configuration may not include another file."
+
+
 def test_a_cell_is_named_as_a_directory_can_be(tmp_path: Path):
     file = tmp_path / "x.gin"
     for label in ("..", ".", "x" * 300):

@@ -1,7 +1,7 @@
 """Reads gin files, what they include, and `--set` values into one configuration."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,18 @@ def read_text(text: str, source: str) -> Configuration:
         text: gin statements.
         source: where the text is from, for messages.
     """
-    statements = list(parse(text, source))
-    for statement in statements:
-        if isinstance(statement, Include):
-            raise UserError(f"{statement.where}: a stored configuration may not include another file.")
+    statements = list(_without_includes(parse(text, source)))
     configuration = Configuration()
     configuration.sources.append(Source(source, digest(text), stored=True))
     _add(configuration, statements, dict(_BUILTIN), (), ())
     return configuration
+
+
+def _without_includes(statements: Iterable[Statement]) -> Iterator[Statement]:
+    for statement in statements:
+        if isinstance(statement, Include):
+            raise UserError(f"{statement.where}: a stored configuration may not include another file.")
+        yield statement
 
 
 def read_file(path: Path) -> str:
@@ -90,9 +94,10 @@ def _add_file(configuration: Configuration, path: Path, including: tuple[Path, .
         raise UserError(f"{name} includes itself.")
     if len(configuration.sources) >= _MOST_FILES:
         raise UserError(f"{name}: a configuration has at most {_MOST_FILES} files, includes counted.")
-    text = read_file(path)
-    configuration.sources.append(Source(name, digest(text), is_stored(path)))
-    _add(configuration, parse(text, name), dict(_BUILTIN), (path.parent, target.parent), (*including, target))
+    text, stored = read_file(path), is_stored(path)
+    configuration.sources.append(Source(name, digest(text), stored))
+    statements = _without_includes(parse(text, name)) if stored else parse(text, name)
+    _add(configuration, statements, dict(_BUILTIN), (path.parent, target.parent), (*including, target))
 
 
 def digest(text: str) -> str:

@@ -23,7 +23,7 @@ _FILES_PER_ARRAY = 1_000  # one for each shard
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
 
-class CheckpointError(ValueError):
+class CheckpointError(FileError):
     """A checkpoint that is missing, damaged, or of another run."""
 
 
@@ -185,10 +185,10 @@ class Checkpoints:
             _ = [(leaf["shape"], leaf["dtype"], leaf["sha256"]) for leaf in record["arrays"].values()]
         except (OSError, FileError, LookupError, TypeError, AttributeError, RecursionError) as e:
             raise self._damaged(step, f"its record cannot be read ({type(e).__name__})") from e
-        if not sound or not isinstance(about, dict):
+        if not sound or not isinstance(about, dict) or not all(map(_is_count, about.values())):
             raise self._damaged(step, "its record is not the one that was saved")
         if of != step:
-            raise self._damaged(step, f"it was saved as step {of}")
+            raise self._damaged(step, f"it was saved as step {str(of)[:20]}")
         if run != self._run:
             raise self._damaged(step, "it is of another run")
         return record
@@ -264,6 +264,10 @@ def steps(folder: Folder) -> Iterator[int]:
     for name in folder.names():
         if name.isdecimal() and name.isascii() and str(int(name)) == name and folder.place(name).is_dir():
             yield int(name)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 2**63
 
 
 def _wrong(form: dict[str, Any], array: np.ndarray) -> Iterator[str]:

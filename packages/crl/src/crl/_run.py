@@ -142,8 +142,8 @@ class Run:
         if step != env_steps:
             return step > env_steps
         try:
-            return int(self._snapshots.record(step)["about"].get("updates", -1)) > updates
-        except (CheckpointError, TypeError, ValueError):
+            return self._snapshots.record(step)["about"].get("updates", -1) > updates
+        except CheckpointError:
             return True  # it would be made anew
 
 
