@@ -5,9 +5,11 @@ Users do not run with type checks, and a config file passes any type: here the c
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 import jaxtyping
+import numpy as np
 import pytest
 
 import nets
@@ -116,3 +118,26 @@ def test_anything_but_one_example(shape):
     with pytest.raises(ValueError) as refused:
         nets.ResidualMLP(2, 4, 8, key=KEY)(jnp.zeros(shape))
     assert str(refused.value) == f"Dense takes one example of shape (2,) (or jax.vmap); got {shape}."
+
+
+def test_numpys_numbers_are_stored_as_pythons():
+    eight, four, one, zero = np.int64(8), np.int32(4), np.uint8(1), np.int8(0)
+    network = nets.ResidualMLP(eight, eight, eight, four, partial(nets.PlainBlock, layers=one), remat=zero, key=KEY)
+    assert jax.tree.structure(network) == jax.tree.structure(
+        nets.ResidualMLP(8, 8, 8, 4, partial(nets.PlainBlock, layers=1), remat=0, key=KEY)
+    )
+    assert type(network.blocks.depth) is type(network.blocks.remat) is int
+    block = nets.HypersphericalBlock(eight, four, alpha=np.float32(0.5), key=KEY)
+    assert type(block.layers) is int and type(block.alpha_start) is float and block.alpha_start == 0.5
+
+
+@pytest.mark.parametrize("value", [np.True_, np.float64(4.0), np.array([4]), np.array(4.0)])
+def test_numpys_other_values_are_no_sizes(value):
+    message = refusal(nets.Dense, 2, value)
+    assert message == f"`out_size` of Dense must be an integer >= 1; got {value!r}."
+
+
+def test_a_long_value_is_cut_in_its_message():
+    said = "`out_size` of Dense must be an integer >= 1; got"
+    assert refusal(nets.Dense, 2, "9" * 1_000_000) == f"{said} '{299 * '9'}... (1,000,002 characters)."
+    assert refusal(nets.Dense, 2, -(10**5000)) == f"{said} an int of very many digits."

@@ -5,7 +5,8 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._check import function, integer
+from ._by_name import ByName
+from ._check import function, integer, shown
 from ._dense import Dense
 from ._normalise import EPSILON, Activation, normalise
 
@@ -14,7 +15,7 @@ swish = jax.nn.silu
 relu = jax.nn.relu
 
 
-class Layer(eqx.Module):
+class Layer(ByName):
     """`activation(LayerNorm(Dense(x)))` for one example `x` (the paper's figure 2).
 
     The norm divides by sqrt(variance + 1e-6), as Flax does (Equinox's default is 1e-5), then scales by 1 and
@@ -36,7 +37,7 @@ class Layer(eqx.Module):
         `ValueError` where `activation` cannot be called or `norm` is neither True nor False.
         """
         if not isinstance(norm, bool):
-            raise ValueError(f"`norm` of Layer must be True or False; got {norm!r}.")
+            raise ValueError(f"`norm` of Layer must be True or False; got {shown(norm)}.")
         self.dense = Dense(in_size, out_size, key=key)
         self.norm = eqx.nn.LayerNorm(out_size, eps=EPSILON) if norm else None
         self.activation = function("Layer", "activation", activation)

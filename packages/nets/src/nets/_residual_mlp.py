@@ -8,7 +8,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._block import AbstractBlock
-from ._check import integer
+from ._check import integer, shown
 from ._dense import Dense
 from ._layer import Layer, swish
 from ._normalise import Activation
@@ -82,6 +82,6 @@ def layers_of(block: Callable[..., AbstractBlock], width: int, key: PRNGKeyArray
     built = eqx.filter_eval_shape(block, width, key=key) if factory else None
     if not isinstance(built, AbstractBlock):
         raise ValueError(
-            f"`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got {block!r}."
+            f"`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got {shown(block)}."
         )
     return built.layers

@@ -9,14 +9,15 @@ import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._block import AbstractBlock
-from ._check import function, integer
+from ._by_name import ByName
+from ._check import function, integer, real, shown
 from ._layer import swish
 from ._normalise import Activation
 
 _TINY = 1e-12  # added to a squared length, which may be 0
 
 
-class HypersphericalBlock(AbstractBlock):
+class HypersphericalBlock(AbstractBlock, ByName):
     """A residual block on the unit sphere, after SimBa-v2 (Lee et al. 2025, arXiv 2502.15280); table 2 of the paper.
 
     With unit(v) = v / |v| of a vector, and of each column of a matrix (the weights of one output):
@@ -71,9 +72,10 @@ class HypersphericalBlock(AbstractBlock):
         width = integer("HypersphericalBlock", "width", width, 1)
         self.layers = integer("HypersphericalBlock", "layers", layers, 2)
         self.activation = function("HypersphericalBlock", "activation", activation)
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha <= 1:
-            raise ValueError(f"`alpha` of HypersphericalBlock must be a number above 0 and at most 1; got {alpha!r}.")
-        self.alpha_start = float(alpha)
+        self.alpha_start = real(alpha)
+        if not 0 < self.alpha_start <= 1:
+            accepted = f"must be a number above 0 and at most 1; got {shown(alpha)}"
+            raise ValueError(f"`alpha` of HypersphericalBlock {accepted}.")
         self.weights = jr.orthogonal(key, width, (self.layers,))
         self.scales = jnp.full((self.layers - 1, width), math.sqrt(2 / width))
         self.alpha = jnp.full(width, 1 / math.sqrt(width))
