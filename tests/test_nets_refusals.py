@@ -140,4 +140,4 @@ def test_numpys_other_values_are_no_sizes(value):
 def test_a_long_value_is_cut_in_its_message():
     said = "`out_size` of Dense must be an integer >= 1; got"
     assert refusal(nets.Dense, 2, "9" * 1_000_000) == f"{said} '{299 * '9'}... (1,000,002 characters)."
-    assert refusal(nets.Dense, 2, -(10**5000)) == f"{said} an int of very many digits."
+    assert refusal(nets.Dense, 2, -(10**5000)) == f"{said} a number of very many digits (int)."

@@ -34,11 +34,11 @@ def real(value: object) -> float:
 
 
 def shown(value: object) -> str:
-    """`repr(value)` for a message, cut where it is long."""
+    """`repr(value)` for a message, in one line and cut where it is long."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).splitlines())
     except ValueError:  # Python refuses to write an integer of more than 4,300 digits
-        return f"an {type(value).__name__} of very many digits"
+        return f"a number of very many digits ({type(value).__name__})"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 
