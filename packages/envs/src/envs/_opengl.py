@@ -8,6 +8,8 @@ from typing import Any
 import mujoco
 
 _OFF = ("disable", "disabled", "off", "false", "0")
+_LIBRARIES = ("glfw", "egl", "osmesa")
+_functions: bool | None = None  # whether MuJoCo has found OpenGL's functions; None before it has looked
 
 
 class NoRenderer(RuntimeError):
@@ -17,25 +19,71 @@ class NoRenderer(RuntimeError):
 def opengl(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.MjrContext]:
     """A current OpenGL context for pictures of this size, and what MuJoCo keeps in it.
 
-    MuJoCo's own choice is made once, when it is imported, and without a display falls on a library that
-    fails.
+    MuJoCo's own choice is made once, when it is imported, and without a display, or with one that is gone, falls on a
+    library that fails. Here each is tried until one works, unless `MUJOCO_GL` names one.
 
     Raises NoRenderer where there is none.
     """
     asked = os.environ.get("MUJOCO_GL", "").lower().strip()
     if asked in _OFF:
         raise NoRenderer(f"MUJOCO_GL={asked} switches MuJoCo's drawing off.")
-    windows = sys.platform != "linux" or bool(os.environ.get("DISPLAY"))
-    library = asked if asked in ("egl", "glfw", "osmesa") else "glfw" if windows else "egl"
+    failed: dict[str, Exception] = {}
+    for library in (asked,) if asked in _LIBRARIES else _candidates():
+        try:
+            return _drawing(library, model, width, height)
+        except Exception as error:  # each fails in its own way: ImportError, AttributeError, GLError, ...
+            failed[library] = error
+    reasons = "; ".join(f"{library}: {' '.join(str(e).split()).rstrip('.')}" for library, e in failed.items())
+    raise NoRenderer(f"MuJoCo found no OpenGL to draw with ({reasons}).") from next(iter(failed.values()))
+
+
+def _candidates() -> tuple[str, ...]:
+    """The libraries to try on this machine, best first."""
+    if sys.platform != "linux":
+        return ("glfw",)
+    return _LIBRARIES if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else ("egl", "osmesa")
+
+
+def _drawing(library: str, model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.MjrContext]:
+    platform, loaded = os.environ.get("PYOPENGL_PLATFORM"), set(sys.modules)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # GLFW warns where it finds no display, and then fails
             gl = _context(library, width, height)
             gl.make_current()
-            return gl, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-    except Exception as error:  # each library fails in its own way: ImportError, AttributeError, GLError, ...
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise NoRenderer(f"MuJoCo found no OpenGL to draw with ({library}: {reason}).") from error
+            if library == "glfw" and sys.platform != "darwin":
+                _check_glfw()
+            return gl, _mujocos(model)
+    except Exception:
+        # PyOpenGL is bound, when it is imported, to the library that has failed now; the next one needs its own.
+        for name in set(sys.modules) - loaded:
+            if name.split(".")[0] == "OpenGL" or name.startswith(("mujoco.egl", "mujoco.osmesa")):
+                del sys.modules[name]
+        if platform is None:
+            os.environ.pop("PYOPENGL_PLATFORM", None)
+        raise
+
+
+def _mujocos(model: mujoco.MjModel) -> mujoco.MjrContext:
+    """What MuJoCo keeps in the current context.
+
+    It looks for OpenGL's functions once in a process. Where that fails, a second attempt would end the process.
+    """
+    global _functions
+    if _functions is False:
+        raise RuntimeError("MuJoCo has looked for OpenGL in vain before")
+    _functions = _functions or False  # unless it succeeds, or has before
+    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+    _functions = True
+    return context
+
+
+def _check_glfw() -> None:
+    """Raises where GLFW has made no context, of which it only warns."""
+    import glfw
+
+    if not glfw.get_current_context():  # a null pointer
+        raise RuntimeError("no window system answers")
 
 
 def _context(library: str, width: int, height: int) -> Any:

@@ -22,8 +22,8 @@ class Renderer:
     The camera stands at the environment's `viewpoint`. A goal is a sphere at its `goal_position`, whose radius is the
     success threshold. There are no shadows, reflections or multisampling: without a GPU they cost ten times the rest.
 
-    OpenGL comes from EGL where there is no display; the environment variable `MUJOCO_GL` (`egl`, `glfw`,
-    `osmesa`, or `disabled`) chooses otherwise.
+    OpenGL comes from the first library that works: GLFW where a display is named, then EGL, then OSMesa; the
+    environment variable `MUJOCO_GL` (`egl`, `glfw`, `osmesa`, or `disabled`) chooses otherwise.
     """
 
     def __init__(self, env: AbstractEnv, width: int, height: int):
