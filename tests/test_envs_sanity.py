@@ -91,7 +91,7 @@ def held():
     """A ball in a closed cell, in both engines: 500 steps under one force."""
     rooms = {}
     for engine in ("native", "mjx"):
-        env = envs.PointMaze("111/1R1/111/1G1/111", engine=engine)
+        env = envs.PointMaze("111/1R1/111/1G1/111", starts="G", engine=engine)
 
         @jax.jit
         def run(force: jax.Array, env: envs.PointMaze = env) -> jax.Array:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from envs._arguments import clipped, integer, listed, shown
 from envs._maze import Maze
 
 
@@ -16,16 +17,18 @@ def corridor(maze: Maze) -> Float[np.ndarray, "cells 2"]:
     """
     free = {tuple(map(int, cell)) for cell in np.argwhere(maze.cells != "1")}
     ends = [np.argwhere(maze.cells == letter).tolist() for letter in "RG"]
-    way = [tuple(ends[0][0])]
+    way = {tuple(ends[0][0]): None}  # in order, and quick to ask: a corridor may hold thousands of cells
     while True:
-        i, j = way[-1]
+        i, j = next(reversed(way))
         on = [c for c in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)) if c in free and c not in way]
         if len(on) != 1:
             break
-        way += on
-    if len(ends[0]) != 1 or len(ends[1]) != 1 or len(way) != len(free) or list(way[-1]) != ends[1][0]:
-        raise ValueError(f"Maze {maze.text} is no corridor: a single way from one R to one G without branches.")
-    return np.array(way) * maze.cell_size
+        way[on[0]] = None
+    if len(ends[0]) != 1 or len(ends[1]) != 1 or len(way) != len(free) or list(next(reversed(way))) != ends[1][0]:
+        raise ValueError(
+            f"Maze {clipped(maze.text)} is no corridor: a single way from one R to one G without branches."
+        )
+    return np.array(list(way)) * maze.cell_size
 
 
 def check_cells(maze: Maze, cells: Sequence[int]) -> tuple[int, ...]:
@@ -34,10 +37,13 @@ def check_cells(maze: Maze, cells: Sequence[int]) -> tuple[int, ...]:
     Raises ValueError where the maze is no corridor, or a number is none or does not fit into it.
     """
     longest = len(corridor(maze)) - 1
-    listed = isinstance(cells, tuple | list) and len(cells) > 0
-    if not listed or any(isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= longest for k in cells):
-        raise ValueError(f"`cells` must be numbers from 1 to {longest} in this maze, such as (1, 2), not {cells!r}.")
-    return tuple(cells)
+    given = [integer(k) for k in listed(cells)]
+    numbers = tuple(k for k in given if k is not None and 1 <= k <= longest)
+    if not numbers or len(numbers) < len(given):
+        raise ValueError(
+            f"`cells` must be numbers from 1 to {longest} in this maze, such as (1, 2), not {shown(cells)}."
+        )
+    return numbers
 
 
 def draw_way(

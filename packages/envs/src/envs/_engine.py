@@ -1,12 +1,10 @@
 """The choice of an engine by name."""
 
-import warnings
-
 import jax
 import mujoco
 
+from envs._arguments import check_count, shown
 from envs._physics import AbstractEngine
-from envs._threads import FOR_MJX, widen_pool
 
 ENGINES = ("auto", "native", "mjx")
 
@@ -24,8 +22,9 @@ def engine(model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (),
 
     Raises ValueError for an unknown name or field, or a model that an engine cannot carry. Warns where MJX may hang.
     """
-    if name not in ENGINES:
-        raise ValueError(f"Engine {name!r} is unknown; there are {', '.join(ENGINES)}.")
+    if not isinstance(name, str) or name not in ENGINES:
+        raise ValueError(f"Engine {shown(name)} is unknown; there are {', '.join(ENGINES)}.")
+    frame_skip = check_count("frame_skip", frame_skip)
     _check(model)
     if name == "native" or (name == "auto" and jax.default_backend() == "cpu"):
         from envs._native import NativeEngine
@@ -33,12 +32,6 @@ def engine(model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...] = (),
         return NativeEngine(model, frame_skip, fields)
     from envs._mjx import MJXEngine  # here, because importing mujoco.mjx takes seconds
 
-    if not widen_pool(FOR_MJX) and jax.default_backend() == "cpu":
-        warnings.warn(
-            f"MJX in a batch can hang on this CPU, whose pool has less than {FOR_MJX} threads: build the environment"
-            f" before JAX's first computation, or set PJRT_NPROC={FOR_MJX}.",
-            stacklevel=2,
-        )
     return MJXEngine(model, frame_skip, fields)
 
 

@@ -19,7 +19,8 @@ from envs._physics import AbstractEngine, Fields, Physics
 FRAME_SKIP = 5
 GEAR = 150.0  # N m, Gymnasium's
 _TIMESTEP = 0.01  # s; a control step is 0.05 s
-_NOISE = 0.1
+NOISE = 0.1
+REACH = 1.0  # m, of the feet from the torso along x or y at a start: 0.96 at most in 40,000 starts
 _POSE = {"ankle_1": 1.0, "ankle_2": -1.0, "ankle_3": -1.0, "ankle_4": 1.0}  # rad; the other joints start at 0
 _HEIGHT = 0.55  # m
 
@@ -123,10 +124,10 @@ class Pose:
         """
         at, speed = jr.split(key)
         u = jr.uniform(at, (len(self._qpos) + others,))
-        qpos = jnp.asarray(np.asarray(self._qpos), u.dtype) + _NOISE * (2 * u[others:] - 1)
+        qpos = jnp.asarray(np.asarray(self._qpos), u.dtype) + NOISE * (2 * u[others:] - 1)
         quaternion = qpos[self._quaternion]
         qpos = qpos.at[self._quaternion].set(quaternion / jnp.linalg.norm(quaternion))
-        return qpos, _NOISE * jr.normal(speed, (self._nv,)), u[:others]
+        return qpos, NOISE * jr.normal(speed, (self._nv,)), u[:others]
 
 
 def ant_model(

@@ -9,7 +9,8 @@ from envs._arguments import check_count, check_length, check_range
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
-from envs.ant import FRAME_SKIP, GEAR, Pose, ant_model
+from envs._reachable import check_cell_size, check_ways
+from envs.ant import FRAME_SKIP, GEAR, NOISE, REACH, Pose, ant_model
 from envs.ant_ball import AbstractAntBall, add_ball
 
 
@@ -50,6 +51,9 @@ class AntBallMaze(AbstractAntBall):
         - `healthy_z_range`, `gear`: see `envs.Ant`.
         """
         self.maze = Maze(maze, cell_size, goals, starts, marks="B", wall_height=wall_height)
+        check_ways(self.maze)
+        # The ball starts in a cell beside the ant's at the nearest, so that the ant's feet need the larger cells.
+        check_cell_size(self.maze, "AntBallMaze", REACH + NOISE)
         model = ant_model(self.maze, gear, add_ball)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)

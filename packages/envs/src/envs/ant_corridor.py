@@ -10,7 +10,8 @@ from envs._corridor import check_cells, draw_way
 from envs._engine import engine as build_engine
 from envs._maze import Maze
 from envs._physics import AbstractEngine
-from envs.ant import FRAME_SKIP, GEAR, AbstractAnt, Pose, ant_model
+from envs._reachable import check_cell_size
+from envs.ant import FRAME_SKIP, GEAR, REACH, AbstractAnt, Pose, ant_model
 
 
 class AntCorridor(AbstractAnt):
@@ -53,6 +54,7 @@ class AntCorridor(AbstractAnt):
         """
         self.maze = Maze(maze, cell_size)
         self.cells = check_cells(self.maze, cells)
+        check_cell_size(self.maze, "AntCorridor", REACH)
         model = ant_model(self.maze, gear)
         self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)

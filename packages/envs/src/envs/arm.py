@@ -97,7 +97,9 @@ def _addresses(model: mujoco.MjModel, *joints: str) -> np.ndarray:
 
 def arm_model(add: Callable[[mujoco.MjSpec], None] | None = None) -> mujoco.MjModel:
     """The Panda on its table, with what `add` puts there; a control step has 25 substeps of 0.002 s."""
-    spec = mujoco.MjSpec.from_string((importlib.resources.files("envs") / "assets" / "panda.xml").read_text())
+    spec = mujoco.MjSpec.from_string(
+        (importlib.resources.files("envs") / "assets" / "panda.xml").read_text(encoding="utf-8")
+    )
     add_checks(spec, "floor", 0.1)
     if add is not None:
         add(spec)

@@ -8,7 +8,7 @@ import jax.random as jr
 import mujoco
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from envs._arguments import check_count, check_length
+from envs._arguments import check_choice, check_count, check_length
 from envs._engine import engine as build_engine
 from envs._physics import AbstractEngine
 from envs.arm import CUBE, FIELDS, FRAME_SKIP, add_cube, arm_model, in_box, touch
@@ -44,14 +44,12 @@ class ArmBinpick(AbstractCubeTask):
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance of the cube from its goal at which that is reached, m.
         """
-        if level not in _BINS:
-            raise ValueError(f"`level` of ArmBinpick must be one of {', '.join(_BINS)}, not {level!r}.")
-        self.engine = build_engine(arm_model(partial(_add_bins, level)), FRAME_SKIP, FIELDS, engine)
+        self.level = check_choice("`level` of ArmBinpick", level, _BINS)
+        self.engine = build_engine(arm_model(partial(_add_bins, self.level)), FRAME_SKIP, FIELDS, engine)
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
         self.action_size = 5
-        self.level = level
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, "3"]]:
         u = jr.uniform(key, (4,))

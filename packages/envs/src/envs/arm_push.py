@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from envs._arguments import check_count, check_length
+from envs._arguments import check_choice, check_count, check_length
 from envs._engine import engine as build_engine
 from envs._physics import AbstractEngine, Fields, Physics
 from envs.arm import CUBE, FIELDS, FRAME_SKIP, AbstractArm, add_cube, arm_model, in_box
@@ -50,14 +50,12 @@ class ArmPush(AbstractCubeTask):
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance of the cube from its goal at which that is reached, m.
         """
-        if level not in _SQUARES:
-            raise ValueError(f"`level` of ArmPush must be one of {', '.join(_SQUARES)}, not {level!r}.")
+        self.level = check_choice("`level` of ArmPush", level, _SQUARES)
         self.engine = build_engine(arm_model(add_cube), FRAME_SKIP, FIELDS, engine)
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
         self.action_size = 5
-        self.level = level
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, " nq"], Float[Array, " nv"], Float[Array, "3"]]:
         u = jr.uniform(key, (4,))

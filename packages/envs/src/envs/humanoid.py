@@ -87,9 +87,10 @@ class Humanoid(AbstractHumanoid):
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
-        self.distances = check_length("nearest", nearest), check_length("farthest", farthest)
+        nearest, farthest = check_length("nearest", nearest), check_length("farthest", farthest)
         if nearest > farthest:
-            raise ValueError(f"`nearest` is {nearest!r} m, which is more than `farthest`, {farthest!r} m.")
+            raise ValueError(f"`nearest` is {nearest} m, which is more than `farthest`, {farthest} m.")
+        self.distances = nearest, farthest
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "24"], Float[Array, "23"], Float[Array, "3"]]:

@@ -9,8 +9,10 @@ from envs._arguments import check_count, check_length
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
+from envs._reachable import check_cell_size, check_ways
 from envs.humanoid import FIELDS, FRAME_SKIP, GOAL_HEIGHT, AbstractHumanoid, humanoid_model
 
+_REACH = 0.4  # m, of the hands from the torso's middle along x or y at the start
 _TIMESTEP = 0.0015  # s; a control step is 0.015 s
 
 
@@ -47,6 +49,8 @@ class HumanoidMaze(AbstractHumanoid):
         - `threshold`: distance in three dimensions at which a goal is reached, m.
         """
         self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
+        check_ways(self.maze)
+        check_cell_size(self.maze, "HumanoidMaze", _REACH)
         model = humanoid_model(self.maze, _TIMESTEP)
         self.engine = build_engine(model, FRAME_SKIP, FIELDS, engine)
         self.episode_length = check_count("episode_length", episode_length)

@@ -15,6 +15,7 @@ from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._mjcf import add_walls, cap_contacts, compile_model
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._reachable import check_cell_size, check_ways
 
 RADIUS = 0.15  # m
 SPEED = 2.0  # m/s, reached in the end at full force
@@ -66,6 +67,9 @@ class PointMaze(AbstractEnv):
           `envs.AntCorridor`; with None, starts and goals are drawn each for itself.
         """
         self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
+        self.threshold = check_length("threshold", threshold)
+        check_ways(self.maze)
+        check_cell_size(self.maze, "PointMaze", RADIUS + _START_NOISE, RADIUS, _GOAL_NOISE, self.threshold)
         if cells is not None and (starts, goals) != ("R", "G"):
             raise ValueError(
                 f"`starts` and `goals` must be 'R' and 'G' where `cells` draws both, not {starts!r} and {goals!r}."
@@ -74,7 +78,6 @@ class PointMaze(AbstractEnv):
         model = point_model(self.maze)
         self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
-        self.threshold = check_length("threshold", threshold)
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:

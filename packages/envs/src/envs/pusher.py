@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from envs._arguments import check_count, check_length
+from envs._arguments import check_choice, check_count, check_length
 from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._mjcf import add_checks, compile_model, gymnasium_spec
@@ -46,14 +46,12 @@ class Pusher(AbstractEnv):
         - `episode_length`: control steps of 0.05 s.
         - `threshold`: distance at which a goal is reached, m.
         """
-        if goals not in _GOALS:
-            raise ValueError(f"`goals` of Pusher must be one of {', '.join(_GOALS)}, not {goals!r}.")
+        self.goals = check_choice("`goals` of Pusher", goals, _GOALS)
         model = pusher_model()
         self.engine = build_engine(model, _FRAME_SKIP, (), engine)
         self.maze = None
         self.episode_length = check_count("episode_length", episode_length)
         self.threshold = check_length("threshold", threshold)
-        self.goals = goals
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "9"], Float[Array, "9"], Float[Array, "3"]]:

@@ -50,7 +50,7 @@ class Reacher(AbstractEnv):
         self.threshold = check_length("threshold", threshold)
         self.radius = check_length("radius", radius)
         if self.radius > sum(_LINKS):
-            raise ValueError(f"`radius` is {radius!r} m, but the arm reaches no farther than {sum(_LINKS)} m.")
+            raise ValueError(f"`radius` is {self.radius} m, but the arm reaches no farther than {sum(_LINKS)} m.")
         self.action_size = model.nu
 
     def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "3"]]:
