@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from envs._fields import AFTER_FORCES, check_fields
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._threads import FOR_MJX, widen_pool
 
 with contextlib.redirect_stdout(io.StringIO()):  # it prints that warp is missing, an engine that is not used here
     from mujoco import mjx
@@ -30,11 +32,22 @@ class _Compiled:
     """The model as MJX holds it, with a blank `Data`; their arrays become constants of the program."""
 
     def __init__(self, model: mujoco.MjModel):
+        """Warns where the solver may hang."""
+        if not widen_pool(FOR_MJX) and jax.default_backend() == "cpu":
+            warnings.warn(
+                f"MJX in a batch can hang on this CPU, whose pool has less than {FOR_MJX} threads: build the"
+                f" environment before JAX's first computation, or set PJRT_NPROC={FOR_MJX}.",
+                stacklevel=2,
+            )
         self.model = model
         with _lenient(), jax.ensure_compile_time_eval():  # an engine may be built while something is traced
             self.mjx_model = mjx.put_model(model, impl="jax")
             self.blank = mjx.make_data(model, impl="jax")
         _check_contacts(model, self.blank)
+
+    def __reduce__(self) -> tuple[type["_Compiled"], tuple[mujoco.MjModel]]:
+        """A copy or a pickle is built anew from the model."""
+        return _Compiled, (self.model,)
 
 
 class MJXEngine(AbstractEngine):

@@ -12,7 +12,6 @@ from jaxtyping import Array, Bool, Float, PyTree
 from envs._fields import check_fields
 from envs._physics import AbstractEngine, Fields, Physics
 from envs._simulations import Simulations
-from envs._threads import POOL_IS_WIDE
 
 _Outputs = TypeVar("_Outputs")
 
@@ -33,11 +32,6 @@ class NativeEngine(AbstractEngine):
 
         Raises RuntimeError where XLA's CPU pool has a single thread, in which callbacks can hang.
         """
-        if not POOL_IS_WIDE:
-            raise RuntimeError(
-                "JAX started with a pool of one CPU thread, in which the native engine can hang:"
-                " import envs before JAX's first computation, or set PJRT_NPROC=2."
-            )
         check_fields(fields)
         self._simulations = Simulations(model, frame_skip, fields)
         self.name = "native"

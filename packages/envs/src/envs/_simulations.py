@@ -10,7 +10,7 @@ import mujoco.batch
 import numpy as np
 
 from envs._fields import AFTER_FORCES, stage
-from envs._threads import cpus
+from envs._threads import POOL_IS_WIDE, cpus
 
 _KEPT_BATCHES = 8  # training, evaluation, a film and single environments each have their own batch size
 
@@ -32,6 +32,12 @@ class Simulations:
     """
 
     def __init__(self, model: mujoco.MjModel, frame_skip: int, fields: tuple[str, ...]):
+        """Raises RuntimeError where XLA's CPU pool has a single thread, in which callbacks can hang."""
+        if not POOL_IS_WIDE:
+            raise RuntimeError(
+                "JAX started with a pool of one CPU thread, in which the native engine can hang:"
+                " import envs before JAX's first computation, or set PJRT_NPROC=2."
+            )
         self.model = model
         self.frame_skip = frame_skip
         self.fields = fields
@@ -41,6 +47,10 @@ class Simulations:
         self._up_to = {"stage": stage(fields)} if fields else {}
         data = mujoco.MjData(model)
         self.shapes = {name: np.shape(getattr(data, name)) for name in fields}
+
+    def __reduce__(self) -> tuple[type["Simulations"], tuple[mujoco.MjModel, int, tuple[str, ...]]]:
+        """A copy or a pickle is built anew from the model: batches and the lock belong to one process."""
+        return Simulations, (self.model, self.frame_skip, self.fields)
 
     def _held(self, size: int) -> _Held:
         if size not in self._batches:
