@@ -3,92 +3,15 @@
 from typing import Any
 
 import gymnasium
-import jax
-import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from envs._arguments import check_count
 from envs._base import AbstractEnv
-from envs._episodes import Episodes, EpisodeState
-from envs._render import Renderer
+from envs._gymnasium_batch import Batch, check_numbers, goal_of
 
 Observation = dict[str, np.ndarray]
-_SIZE = (640, 480)  # pixels of a picture
-
-
-class _Batch:
-    """Some rows of a task behind compiled functions; what both views of it share."""
-
-    def __init__(self, env: AbstractEnv, rows: int):
-        self.env = env
-        episodes = Episodes(env)
-
-        def seen(state: EpisodeState) -> dict[str, jax.Array]:
-            obs, goal = state.env.obs, state.env.goal
-            return {
-                "observation": obs,
-                "achieved_goal": jax.vmap(env.achieved_goal)(obs),
-                "desired_goal": goal,
-                "terminated": state.env.terminated,
-                "truncated": state.truncated & ~state.env.terminated,
-                "success": jax.vmap(env.success)(obs, goal),
-            }
-
-        def reset(key: jax.Array) -> tuple[EpisodeState, dict[str, jax.Array]]:
-            state = episodes.reset(jr.split(key, rows))
-            return state, seen(state)
-
-        def step(state: EpisodeState, action: jax.Array, key: jax.Array) -> tuple[EpisodeState, dict[str, jax.Array]]:
-            state = episodes.step(state, action, jr.split(key, rows))
-            return state, seen(state)
-
-        self._reset, self._step = jax.jit(reset), jax.jit(step)
-        self._fulfils = jax.jit(jnp.vectorize(env.fulfils, signature="(g),(g)->()"))
-        self.state: EpisodeState | None = None
-        self._key, self._steps = jr.key(0), 0
-        self._renderer: Renderer | None = None
-
-    def reset(self, seed: int) -> dict[str, np.ndarray]:
-        """New starts and goals in all rows, drawn from `seed`."""
-        start, self._key = jr.split(jr.key(seed))
-        self._steps = 0
-        self.state, seen = self._reset(start)
-        return _host(seen)
-
-    def step(self, action: np.ndarray) -> dict[str, np.ndarray]:
-        """One step of all rows."""
-        if self.state is None:
-            raise gymnasium.error.ResetNeeded("Call `reset` before the first `step`.")
-        self._steps += 1
-        key = jr.fold_in(self._key, self._steps)
-        self.state, seen = self._step(self.state, jnp.asarray(action, jnp.float32), key)
-        return _host(seen)
-
-    def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-        """1 where an achieved goal fulfils a desired one, else 0; any leading axes."""
-        return np.asarray(self._fulfils(jnp.asarray(achieved), jnp.asarray(desired)), np.float64)
-
-    def picture(self, row: int) -> np.ndarray:
-        """A row as it is now, [480, 640, 3]; raises `NoRenderer` where there is no OpenGL."""
-        if self.state is None:
-            raise gymnasium.error.ResetNeeded("Call `reset` before `render`.")
-        if self._renderer is None:
-            self._renderer = Renderer(self.env, *_SIZE)
-        qpos, goal = np.asarray(self.state.env.physics.qpos), np.asarray(self.state.env.goal)
-        return self._renderer(qpos[row : row + 1], goal[row : row + 1])[0]
-
-    def close(self) -> None:
-        """Frees the OpenGL context."""
-        if self._renderer is not None:
-            self._renderer.__exit__()
-            self._renderer = None
-
-
-def _host(seen: dict[str, jax.Array]) -> dict[str, np.ndarray]:
-    return {name: np.array(value) for name, value in seen.items()}
 
 
 def _goal_env(seen: dict[str, np.ndarray]) -> Observation:
@@ -133,23 +56,33 @@ class GymnasiumVectorEnv(VectorEnv):
         """
         self.num_envs = check_count("num_envs", num_envs)
         self.render_mode = _check_mode(render_mode)
-        self._batch = _Batch(env, num_envs)
+        self._batch = Batch(env, self.num_envs)
         self.single_observation_space, self.single_action_space = _spaces(env)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.metadata = {**self.metadata, "render_fps": round(1 / env.control_step)}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """New episodes in all rows; without a seed, they are drawn by the generator of the last one."""
+        """New episodes in all rows; without a seed, they are drawn by the generator of the last one.
+
+        `options={"goal": ...}` gives the goal of these episodes, [goal] for all rows or [env, goal]; those that follow
+        draw their own again. Raises ValueError for other options, shapes, and numbers that are not finite.
+        """
+        size = self._batch.goal_size
+        goal = goal_of(options, (size,), (self.num_envs, size))
         super().reset(seed=seed, options=options)
-        seen = self._batch.reset(int(self.np_random.integers(2**31)))
+        goals = None if goal is None else np.broadcast_to(goal, (self.num_envs, size))
+        seen = self._batch.reset(int(self.np_random.integers(2**31)), goals)
         return _goal_env(seen), _info(seen)
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Observations, rewards (float64), terminations, truncations, infos, one a row."""
-        seen = self._batch.step(actions)
+        """Observations, rewards (float64), terminations, truncations, infos, one a row.
+
+        Raises ValueError for actions of another shape than [env, action], or that are not finite.
+        """
+        seen = self._batch.step(check_numbers("Actions", actions, (self.num_envs, self._batch.env.action_size)))
         assert self._batch.state is not None  # or `step` had refused
         fresh = np.asarray(self._batch.state.t) == 0
         reward = np.where(fresh, 0.0, seen["success"].astype(np.float64))
@@ -185,22 +118,34 @@ class GymnasiumEnv(gymnasium.Env):
     def __init__(self, env: AbstractEnv, render_mode: str | None = None):
         """**Arguments**: as of `GymnasiumVectorEnv`."""
         self.render_mode = _check_mode(render_mode)
-        self._batch = _Batch(env, 1)
+        self._batch, self._over = Batch(env, 1), False
         self.observation_space, self.action_space = _spaces(env)
         self.metadata = {**self.metadata, "render_fps": round(1 / env.control_step)}
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """A new episode."""
+        """A new episode, with the goal `options["goal"]`, [goal], if that is given.
+
+        Raises ValueError for other options, shapes, and numbers that are not finite.
+        """
+        goal = goal_of(options, (self._batch.goal_size,))
         super().reset(seed=seed, options=options)
-        seen = _row(self._batch.reset(int(self.np_random.integers(2**31))))
+        goals = None if goal is None else goal[None]
+        seen, self._over = _row(self._batch.reset(int(self.np_random.integers(2**31)), goals)), False
         return _goal_env(seen), {"is_success": bool(seen["success"])}
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Observation, reward, terminated, truncated, info."""
-        seen = _row(self._batch.step(np.asarray(action)[None]))
+        """Observation, reward, terminated, truncated, info.
+
+        Raises ValueError for an action of another shape than [action], or that is not finite, and Gymnasium's
+        `ResetNeeded` where the episode is over.
+        """
+        if self._over:
+            raise gymnasium.error.ResetNeeded("The episode is over: call `reset` before the next `step`.")
+        seen = _row(self._batch.step(check_numbers("An action", action, (self._batch.env.action_size,))[None]))
         success, terminated, truncated = (bool(seen[name]) for name in ("success", "terminated", "truncated"))
+        self._over = terminated or truncated
         return _goal_env(seen), float(success), terminated, truncated, {"is_success": success}
 
     def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> np.ndarray:

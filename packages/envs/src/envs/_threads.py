@@ -1,4 +1,4 @@
-"""Guards against hangs of XLA's CPU client where few CPUs are available.
+"""Guards against hangs of XLA's CPU client, where few CPUs are available and after a fork.
 
 With a thread pool of one thread, two host callbacks with large arguments can wait for each other for ever:
 the thread that runs the callback is the one that would copy its arguments.
@@ -43,3 +43,31 @@ def widen_pool(threads: int) -> bool:
 
 FOR_CALLBACKS, FOR_MJX = 2, 8  # threads; more of them than CPUs make matrix products a quarter slower
 POOL_IS_WIDE = widen_pool(FOR_CALLBACKS)
+
+
+_forked = _started = False  # whether JAX's backend had started in the process that this one was forked from
+
+
+def _before_fork() -> None:
+    global _started
+    _started = xla_bridge.backends_are_initialized()
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = _forked or _started  # to ask JAX here might wait for a lock that a lost thread holds
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
+def refuse_fork() -> None:
+    """Raises RuntimeError in a process forked from one in which JAX had started: its threads are missing, and the
+    first computation would wait for them for ever.
+    """
+    if _forked:
+        raise RuntimeError(
+            "JAX hangs in a process that is forked after JAX has started: start it with"
+            ' context="spawn" or "forkserver" (of AsyncVectorEnv), or use envs.GymnasiumVectorEnv.'
+        )
