@@ -9,7 +9,7 @@ from environment import users_environment
 DRAW = """
 import numpy as np, envs
 env = envs.PointMaze(engine="native")
-for _ in range(2):
+for again in range(2):
     try:
         print(bool(envs.render(env, np.ones((1, 2)), np.ones((1, 2)), 64, 48).any()))
     except envs.NoRenderer as reason:
@@ -18,11 +18,11 @@ for _ in range(2):
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL", "PYOPENGL_PLATFORM")
 
 
-def drawn(**variables: str) -> list[str]:
+def drawn(code: str = DRAW, **variables: str) -> list[str]:
     """What two pictures in a row come to in a process with these environment variables and no other display."""
     here = {name: value for name, value in users_environment().items() if name not in DISPLAYS}
-    done = subprocess.run([sys.executable, "-c", DRAW], capture_output=True, text=True, env=here | variables)
-    assert done.returncode == 0, done.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=here | variables)
+    assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.splitlines()
 
 
@@ -46,3 +46,11 @@ def test_every_library_that_was_tried_is_named():
         pytest.skip("OSMesa draws here, so that nothing fails.")
     assert tried[0].startswith("MuJoCo found no OpenGL to draw with (glfw: no window system answers; egl: ")
     assert "; osmesa: " in tried[0] and tried[0].endswith(").") and len(tried) == 2
+
+
+def test_a_picture_that_is_too_large_spoils_none_that_follow():
+    if drawn()[0] != "True":
+        pytest.skip("There is no OpenGL without a display here.")
+    large = DRAW.replace("64, 48", "np.int64(64 if again else 10**6), 48")
+    refused, fine = drawn(large)
+    assert refused.startswith("MuJoCo found no OpenGL to draw with (egl: Offscreen framebuffer") and fine == "True"

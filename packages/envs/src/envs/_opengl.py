@@ -9,6 +9,7 @@ import mujoco
 
 _OFF = ("disable", "disabled", "off", "false", "0")
 _LIBRARIES = ("glfw", "egl", "osmesa")
+_FONT = mujoco.mjtFontScale.mjFONTSCALE_100.value
 _functions: bool | None = None  # whether MuJoCo has found OpenGL's functions; None before it has looked
 
 
@@ -30,11 +31,21 @@ def opengl(model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.
     failed: dict[str, Exception] = {}
     for library in (asked,) if asked in _LIBRARIES else _candidates():
         try:
-            return _drawing(library, model, width, height)
+            gl = _current(library, width, height)
         except Exception as error:  # each fails in its own way: ImportError, AttributeError, GLError, ...
             failed[library] = error
+            continue
+        try:
+            return gl, mujoco.MjrContext(model, _FONT)
+        except Exception as error:  # of what is to be drawn, as of a picture that is too large
+            gl.free()
+            raise _missing({library: error}) from error
+    raise _missing(failed) from next(iter(failed.values()))
+
+
+def _missing(failed: dict[str, Exception]) -> NoRenderer:
     reasons = "; ".join(f"{library}: {' '.join(str(e).split()).rstrip('.')}" for library, e in failed.items())
-    raise NoRenderer(f"MuJoCo found no OpenGL to draw with ({reasons}).") from next(iter(failed.values()))
+    return NoRenderer(f"MuJoCo found no OpenGL to draw with ({reasons}).")
 
 
 def _candidates() -> tuple[str, ...]:
@@ -44,7 +55,8 @@ def _candidates() -> tuple[str, ...]:
     return _LIBRARIES if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") else ("egl", "osmesa")
 
 
-def _drawing(library: str, model: mujoco.MjModel, width: int, height: int) -> tuple[Any, mujoco.MjrContext]:
+def _current(library: str, width: int, height: int) -> Any:
+    """A current context of a library with which MuJoCo can draw."""
     platform, loaded = os.environ.get("PYOPENGL_PLATFORM"), set(sys.modules)
     try:
         with warnings.catch_warnings():
@@ -53,7 +65,8 @@ def _drawing(library: str, model: mujoco.MjModel, width: int, height: int) -> tu
             gl.make_current()
             if library == "glfw" and sys.platform != "darwin":
                 _check_glfw()
-            return gl, _mujocos(model)
+            _find_functions()
+            return gl
     except Exception:
         # PyOpenGL is bound, when it is imported, to the library that has failed now; the next one needs its own.
         for name in set(sys.modules) - loaded:
@@ -64,18 +77,18 @@ def _drawing(library: str, model: mujoco.MjModel, width: int, height: int) -> tu
         raise
 
 
-def _mujocos(model: mujoco.MjModel) -> mujoco.MjrContext:
-    """What MuJoCo keeps in the current context.
+def _find_functions() -> None:
+    """Lets MuJoCo look for OpenGL's functions in the current context, for a model of nothing.
 
-    It looks for OpenGL's functions once in a process. Where that fails, a second attempt would end the process.
+    It looks once in a process; where it fails, a second attempt would end the process.
     """
     global _functions
     if _functions is False:
         raise RuntimeError("MuJoCo has looked for OpenGL in vain before")
-    _functions = _functions or False  # unless it succeeds, or has before
-    context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-    _functions = True
-    return context
+    if _functions is None:
+        _functions = False
+        mujoco.MjrContext(mujoco.MjSpec().compile(), _FONT).free()
+        _functions = True
 
 
 def _check_glfw() -> None:

@@ -6,6 +6,7 @@ import mujoco
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from envs._arguments import check_count
 from envs._base import AbstractEnv
 from envs._camera import aim, moving_trees
 from envs._looks import styled
@@ -31,8 +32,10 @@ class Renderer:
         - `env`: its engine holds the model to draw.
         - `width`, `height`: of a picture, in pixels.
 
-        Raises NoRenderer where there is no OpenGL, or where the engine has no MuJoCo model.
+        Raises NoRenderer where there is no OpenGL, or where the engine has no MuJoCo model; ValueError for a size that
+        is none.
         """
+        width, height = check_count("width", width), check_count("height", height)
         model = model_of(env)
         self._env, self._shape = env, (height, width)
         self._model = styled(model, width, height)
