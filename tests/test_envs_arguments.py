@@ -50,6 +50,8 @@ def test_numpys_numbers_are_as_good_as_pythons():
     vector = envs.GymnasiumVectorEnv(same, np.int64(2))
     assert type(vector.num_envs) is int and vector.reset(seed=0)[0]["desired_goal"].shape == (2, 2)
     assert envs.engine(same.engine.model, np.int32(5)).control_step == same.control_step
+    for policy in (envs.UniformPolicy, envs.ZeroPolicy):
+        assert type(policy(np.int64(2)).action_size) is int and policy(np.int64(2)) == policy(2)
 
 
 @pytest.mark.parametrize("value", [True, np.True_, 2.0, np.float64(2.0), "2", None, 0, -1, 2**31, np.array([2]), [2]])
@@ -58,6 +60,8 @@ def test_what_is_no_count_is_refused(value):
     assert refusal(envs.PointMaze, episode_length=value) == f"`episode_length` {said}"
     assert refusal(envs.GymnasiumVectorEnv, None, value) == f"`num_envs` {said}"
     assert refusal(envs.engine, None, value) == f"`frame_skip` {said}"
+    assert refusal(envs.UniformPolicy, value) == refusal(envs.ZeroPolicy, value) == f"`action_size` {said}"
+    assert refusal(envs.Renderer, None, 64, value) == f"`height` {said}"
 
 
 @pytest.mark.parametrize("value", [True, np.True_, "0.5", None, 0, -0.5, np.nan, np.inf, 1j, np.array(0.5), [0.5]])
@@ -92,6 +96,12 @@ def shown(number: int) -> str:
         (envs.AntMaze, dict(maze=LONG), CUT + " is neither text with rows nor one of the layouts "),
         (envs.AntMaze, dict(maze=LONG + "/" + LONG), "must have at most 4,096 cells, not 2,000,000."),
         (envs.AntMaze, dict(maze="1/" * 500_000), "must have at most 4,096 cells, not 500,000."),
+        # What would turn a terminal red is written out.
+        (
+            envs.AntMaze,
+            dict(maze="11111/1RG\x1b[31m1/11111"),
+            r"Maze 11111/1RG\x1b[31m1/11111 is ragged: row 1 has 9 cells",
+        ),
         (envs.AntMaze, dict(maze=[LONG]), CUT.replace("2 c", "4 c")),
         (envs.AntMaze, dict(goals=LONG), "capital letters other than R, such as 'G', not 'GGG"),
         (envs.AntMaze, dict(goals=["G"]), "capital letters other than R, such as 'G', not ['G']."),

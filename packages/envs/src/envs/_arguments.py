@@ -25,7 +25,8 @@ def shown(value: object) -> str:
 
 
 def clipped(text: str) -> str:
-    """`text` for a message, cut where it is long."""
+    """`text` for a message: cut where it is long, and with what a terminal would obey written out."""
+    text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 

@@ -152,11 +152,6 @@ def _check(rows: list[str], goals: str, starts: str, marks: str) -> None:
     letters = isinstance(goals, str) and goals.isalpha() and goals.isupper() and len(goals) <= _ALPHABET
     if not letters or "R" in goals:
         raise ValueError(f"Goal letters must be capital letters other than R, such as 'G', not {shown(goals)}.")
-    if not isinstance(starts, str) or not 0 < len(starts) <= _ALPHABET or not set(starts) <= set("R" + goals):
-        raise ValueError(f"Start letters must be R or goal letters ({goals}), such as 'RG', not {shown(starts)}.")
-    for letter in marks:
-        if letter in starts:
-            raise ValueError(f"Start letters must not hold {letter!r}, whose cells this task needs, not {starts!r}.")
     known = _CELLS + goals + marks
     for i, row in enumerate(rows):
         if len(row) != len(rows[0]):
@@ -178,3 +173,8 @@ def _check(rows: list[str], goals: str, starts: str, marks: str) -> None:
     for letter in marks:
         if letter not in text:
             raise ValueError(f"Maze {named} has no cell {letter!r}, which this task needs.")
+    if not isinstance(starts, str) or not 0 < len(starts) <= _ALPHABET or not set(starts) <= set("R" + goals):
+        raise ValueError(f"Start letters must be R or goal letters ({goals}), such as 'RG', not {shown(starts)}.")
+    for letter in marks:
+        if letter in starts:
+            raise ValueError(f"Start letters must not hold {letter!r}, whose cells this task needs, not {starts!r}.")

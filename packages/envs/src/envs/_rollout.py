@@ -1,6 +1,7 @@
 """Acting: the one loop that training, evaluation and films share."""
 
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
 
+from envs._arguments import check_count
 from envs._episodes import Episodes, EpisodeState
 
 Policy = Callable[[Float[Array, " obs"], Float[Array, " goal"], PRNGKeyArray | None], Float[Array, " action"]]
@@ -51,7 +53,7 @@ def deterministic(policy: Policy) -> Policy:
 class UniformPolicy(eqx.Module):
     """Draws every action uniformly from [-1, 1]: what a task gives to an agent that knows nothing."""
 
-    action_size: int = eqx.field(static=True)
+    action_size: int = eqx.field(static=True, converter=partial(check_count, "action_size"))
 
     def __call__(
         self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
@@ -65,7 +67,7 @@ class UniformPolicy(eqx.Module):
 class ZeroPolicy(eqx.Module):
     """Every action is zero: no torque for a walker, the middle of its range for a servo."""
 
-    action_size: int = eqx.field(static=True)
+    action_size: int = eqx.field(static=True, converter=partial(check_count, "action_size"))
 
     def __call__(
         self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
