@@ -9,8 +9,8 @@ import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import PyTree
-from tensorboardX import SummaryWriter
 
+from ._board import Board
 from ._checkpoint import CheckpointError, Checkpoints, DamagedError
 from ._folder import Folder, to_json
 from ._saved import IDENTITY, METRICS, RESUME, SNAPSHOTS, identity, metrics_lines
@@ -45,7 +45,7 @@ class Run:
         for checkpoints in (self._resume, self._snapshots):
             checkpoints.remove_leftovers()
         self.logged: int = -1
-        self._board: SummaryWriter | None = None
+        self._board = Board(self.directory / "tb")
         self._started = time.monotonic()
 
     def __enter__(self) -> "Run":
@@ -79,11 +79,7 @@ class Run:
         """Appends one record to `metrics.jsonl` and to TensorBoard's file, and returns it."""
         line = {"env_steps": env_steps, "updates": updates, "seconds": round(self.seconds, 3), **metrics}
         self._folder.append(METRICS, to_json(line) + "\n")
-        if self._board is None:
-            self._board = SummaryWriter(str(self._folder.folder("tb", make=True).path), purge_step=env_steps)
-        for name, value in metrics.items():
-            self._board.add_scalar(name, value, env_steps)
-        self._board.flush()
+        self._board.write(env_steps, metrics)
         self.logged = env_steps
         return line
 
@@ -94,9 +90,8 @@ class Run:
 
     def close(self) -> None:
         """Finishes every file."""
+        self._board.close()
         try:
-            if self._board is not None:
-                self._board.close()
             self._resume.close()
         finally:
             self._snapshots.close()
