@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ._goals import GeometricGoals as GeometricGoals
     from ._loop import NonFinite as NonFinite
     from ._loop import evaluation_key as evaluation_key
+    from ._memory import memory_available as memory_available
     from ._plan import Plan as Plan
-    from ._plan import memory_available as memory_available
     from ._plan import plan as plan
     from ._replay import Batch as Batch
     from ._replay import Replay as Replay
@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from ._saved import load_state as load_state
     from ._saved import read_metrics as read_metrics
     from ._saved import snapshot_steps as snapshot_steps
+    from ._schedule import Schedule as Schedule
+    from ._schedule import check_schedule as check_schedule
+    from ._signals import STOP_SIGNALS as STOP_SIGNALS
+    from ._tracker import AbstractTracker as AbstractTracker
+    from ._tracker import Started as Started
     from ._train import Interrupted as Interrupted
-    from ._train import check_schedule as check_schedule
     from ._train import train as train
     from ._trainer import Trainer as Trainer
     from ._trainer import TrainState as TrainState
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "AbstractAlgorithm": "_algorithm",
+    "AbstractTracker": "_tracker",
     "Agent": "_algorithm",
     "Batch": "_replay",
     "BlockNorms": "_block_norms",
@@ -61,10 +66,13 @@ _LATER = {
     "Plan": "_plan",
     "Replay": "_replay",
     "Run": "_run",
+    "STOP_SIGNALS": "_signals",
+    "Schedule": "_schedule",
+    "Started": "_tracker",
     "TrainState": "_trainer",
     "Trainer": "_trainer",
     "block_norms": "_block_norms",
-    "check_schedule": "_train",
+    "check_schedule": "_schedule",
     "dot": "energies",
     "evaluation_key": "_loop",
     "infonce": "losses",
@@ -73,7 +81,7 @@ _LATER = {
     "load_agent": "_saved",
     "load_state": "_saved",
     "matmul_flops": "_cost",
-    "memory_available": "_plan",
+    "memory_available": "_memory",
     "parse_object": "_folder",
     "plan": "_plan",
     "read_metrics": "_saved",
@@ -84,7 +92,9 @@ _LATER = {
 }
 
 __all__ = [
+    "STOP_SIGNALS",
     "AbstractAlgorithm",
+    "AbstractTracker",
     "Agent",
     "Batch",
     "BlockNorms",
@@ -100,6 +110,8 @@ __all__ = [
     "Plan",
     "Replay",
     "Run",
+    "Schedule",
+    "Started",
     "TrainState",
     "Trainer",
     "block_norms",

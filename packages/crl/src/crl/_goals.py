@@ -6,6 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ._numbers import real
+
 
 class GeometricGoals(eqx.Module):
     """The goal of step i is step i + k, where P(k) is proportional to discount^k, 1 <= k <= steps left.
@@ -19,11 +21,11 @@ class GeometricGoals(eqx.Module):
 
     def __init__(self, discount: float = 0.99):
         """`discount` lies strictly between 0 and 1; else `ValueError`."""
-        if isinstance(discount, bool) or not isinstance(discount, float) or not 0.0 < discount < 1.0:
-            raise ValueError(
-                f"`discount` of GeometricGoals must be a float strictly between 0 and 1; got {discount!r}."
-            )
-        self.discount = discount
+        accepted = "a float strictly between 0 and 1"
+        plain = real(discount, "`discount` of GeometricGoals", accepted)
+        if not 0.0 < plain < 1.0:
+            raise ValueError(f"`discount` of GeometricGoals must be {accepted}; got {discount!r}.")
+        self.discount = plain
 
     def __call__(self, u: Float[Array, ""], left: Int[Array, ""]) -> Int[Array, ""]:
         """How many steps ahead the goal lies.

@@ -1,9 +1,10 @@
 """The parts of training that are not the order of things: start, compiled steps, saves, evaluations, lines."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial, wraps
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,16 +16,22 @@ from jaxtyping import Array, Key, PyTree
 
 from envs import Policy
 
+from ._numbers import scalars
 from ._progress import Display
 from ._run import Run, restore, to_devices
+from ._schedule import Schedule
 from ._seeds import Seeds, Solo
+from ._signals import Signals
+from ._tracker import Started, Tracker, Trackers
 from ._trainer import Trainer, TrainState
 
 # Of programs that run a single time: half the time to compile.
 _ONCE: dict[str, bool | str] = {"xla_backend_optimization_level": "0"}
 
-Evaluate = Callable[[Policy, Key[Array, ""]], dict[str, int | float]]
-Tracker = Callable[[dict[str, int | float]], None]
+# What every line has of itself, whatever is evaluated.
+_OF_THE_LINE = ("env_steps", "updates", "seconds", "seed")
+
+Evaluate = Callable[[Policy, Key[Array, ""]], Mapping[str, Any]]
 
 
 class NonFinite(ArithmeticError):
@@ -93,18 +100,19 @@ class Loop:
     def __init__(
         self,
         trainer: Trainer,
-        evaluate,
-        seeds: Sequence[int],
-        together: bool,
-        eval_every: int,
-        trackers,
+        evaluate: Evaluate | None,
+        schedule: Schedule,
+        trackers: tuple[Tracker, ...],
+        config: Mapping[str, Any],
         runs: Sequence[Run],
+        signals: Signals,
         display: Display,
     ):
-        self.trainer, self.evaluate, self.seeds, self.eval_every = trainer, evaluate, seeds, eval_every
-        self.trackers, self.runs, self.display = trackers, runs, display
-        self.program = Seeds(trainer) if together else Solo(trainer)
-        self.together = together
+        self.trainer, self.evaluate, self.eval_every = trainer, evaluate, schedule.eval_every
+        self.seeds, self.together = schedule.seeds or (schedule.seed,), bool(schedule.seeds)
+        self.trackers, self.config = Trackers(trackers, display.say), config
+        self.runs, self.signals, self.display = runs, signals, display
+        self.program = Seeds(trainer) if self.together else Solo(trainer)
         self.compiled = False
         self.marked = (0, 0, time.monotonic())  # env steps, updates and time of the last line
 
@@ -128,6 +136,8 @@ class Loop:
             state = self.program.join(states)
             self.display.say("Going on from {:,} steps and {:,} updates.".format(*counts(state)))
         self.marked = (*counts(state), time.monotonic())
+        for seed, run in zip(self.seeds, self.runs, strict=True):
+            self.trackers.started(Started(run.directory.absolute(), getattr(run, "identity", ""), seed, self.config))
         return to_devices(state, self.program.shardings(state)), steps
 
     def _fresh(self, like: TrainState, keys: Key[Array, " seed"]) -> TrainState:
@@ -149,12 +159,13 @@ class Loop:
         """Writes the states to go on from; `False` where the last are still being written and `wait` is not set."""
         if not wait and any(run.busy for run in self.runs):
             return False
-        for run in self.runs:  # none drops an old state before all have the next
-            run.wait()
-        for run, one in zip(self.runs, self.program.split(state), strict=True):
-            run.save(one)
-        for run in self.runs if wait else ():
-            run.wait()
+        with self.signals.saving():
+            for run in self.runs:  # none drops an old state before all have the next
+                run.wait()
+            for i, run in enumerate(self.runs):  # one by one: a state taken from among others is a copy
+                run.save(self.program.one(state, i))
+            for run in self.runs if wait else ():
+                run.wait()
         return True
 
     def check(self, state: TrainState, done: int, asked: int) -> None:
@@ -181,9 +192,9 @@ class Loop:
         """Evaluates where that is due, leaves the snapshots, and writes the line of this moment for every seed."""
         steps, updates = counts(state)
         speeds = self._speeds(steps, updates)
-        for seed, run, one in zip(self.seeds, self.runs, self.program.split(state), strict=True):
+        for i, (seed, run) in enumerate(zip(self.seeds, self.runs, strict=True)):
             if run.logged < steps:
-                self._log(seed, run, one, total, speeds)
+                self._log(seed, run, self.program.one(state, i), total, speeds)
         self.marked = (steps, updates, time.monotonic())
 
     def _log(self, seed: int, run: Run, state: TrainState, total: int, speeds: dict[str, int | float]) -> None:
@@ -202,10 +213,10 @@ class Loop:
             run.snapshot(steps, updates, agent)
             if self.evaluate is not None:
                 policy = eqx.Partial(self.trainer.algorithm.policy, agent)
-                metrics |= self.evaluate(policy, evaluation_key(seed, steps))
+                found = self.evaluate(policy, evaluation_key(seed, steps))
+                metrics |= scalars(found, "what `evaluate` of train returns", _OF_THE_LINE)
         line = run.log(steps, updates, metrics)
-        for tracker in self.trackers:
-            tracker(line | {"seed": seed} if self.together else line)
+        self.trackers(line | {"seed": seed} if self.together else line)
         self.display.show("train", steps, line)
 
     def _speeds(self, steps: int, updates: int) -> dict[str, int | float]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import jax.random as jr
-import psutil
 from jaxtyping import PyTree
 
 from ._cost import matmul_flops, peak_bytes
+from ._memory import host_memory_available, memory_available
 from ._mesh import data_mesh
+from ._numbers import Integer, integer
+from ._schedule import whole_collects
 from ._trainer import Trainer, traced_update
 
 
@@ -54,11 +56,29 @@ class Plan:
         return self.replay_bytes + self.agent_bytes
 
     @property
+    def memory(self) -> dict[str, int]:
+        """What each device holds while learning, by part, in bytes. CPU devices share one memory, with the host."""
+        shared = 1 if _on_cpu() else self.devices
+        parts = {
+            "replay": self.replay_bytes // shared,
+            "networks and optimiser": self.agent_bytes,
+            "one update, at most": self.update_bytes // shared,
+        }
+        if _on_cpu():
+            parts["copy while saving"] = self.copy_bytes
+        elif self.seeds > 1:
+            parts["states of the seeds apart, at the end"] = self.replay_bytes // shared + self.agent_bytes
+        return parts
+
+    @property
     def memory_bytes(self) -> int:
-        """On each device while learning. CPU devices share one memory, and the copy that is saved is there too."""
-        if jax.default_backend() == "cpu":
-            return 2 * self.state_bytes + self.update_bytes
-        return self.agent_bytes + (self.replay_bytes + self.update_bytes) // self.devices
+        """All of `memory`."""
+        return sum(self.memory.values())
+
+    @property
+    def copy_bytes(self) -> int:
+        """On the host while a state is saved: what is written, and one of several seeds as it is taken out."""
+        return self.state_bytes + (self.state_bytes // self.seeds if self.seeds > 1 else 0)
 
     @property
     def disk_bytes(self) -> int:
@@ -76,10 +96,12 @@ class Plan:
             ("updates", f"{self.updates:,}"),
             ("env steps per update", f"{self.env_steps_per_update:,.3g}"),
             ("matrix work of the run", f"{self.flops_per_update * self.updates / 1e15:,.3g} PFLOP"),
-            ("memory: replay", _gb(self.replay_bytes)),
-            ("memory: networks and optimiser", _gb(self.agent_bytes)),
-            ("memory: one update, at most", _gb(self.update_bytes)),
-            ("memory: in all", _gb(self.memory_bytes)),
+            *((f"memory: {part}", _gb(size)) for part, size in self.memory.items()),
+            (
+                f"memory: in all{', on each device' if self.devices > 1 and not _on_cpu() else ''}",
+                _gb(self.memory_bytes),
+            ),
+            *([] if _on_cpu() else [("host memory: copy while saving", _gb(self.copy_bytes))]),
             ("disk: one resume state", _gb(self.state_bytes)),
             ("disk: in all", _gb(self.disk_bytes)),
         ]
@@ -93,6 +115,12 @@ class Plan:
                 f"This run needs about {_gb(self.memory_bytes)} of memory and {_gb(available)} are free: lower "
                 f"`crl.Trainer.capacity`, `crl.Trainer.num_envs` or the depth, or set `nets.ResidualMLP.remat`."
             )
+        host = host_memory_available()
+        if not _on_cpu() and self.copy_bytes > host:
+            raise ValueError(
+                f"This run needs about {_gb(self.copy_bytes)} of the host's memory to save its state and {_gb(host)} "
+                f"are free: lower `crl.Trainer.capacity` or `crl.Trainer.num_envs`."
+            )
         there = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
         held = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())  # by a run gone on with
         free = shutil.disk_usage(there).free
@@ -102,8 +130,14 @@ class Plan:
             )
 
 
-def plan(trainer: Trainer, env_steps: int, eval_every: int, seeds: int = 1) -> Plan:
-    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them, for so many seeds together."""
+def plan(trainer: Trainer, env_steps: Integer, eval_every: Integer, seeds: int = 1) -> Plan:
+    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them, for so many seeds together.
+
+    Raises:
+        ValueError: more environment steps or updates than can be counted.
+    """
+    env_steps, eval_every = integer(env_steps, "`env_steps` of plan"), integer(eval_every, "`eval_every` of plan")
+    collects = whole_collects(trainer, env_steps)
     key = jr.key(0)
     state = eqx.filter_eval_shape(trainer.init, key)
     arrays, static = _split(state.agent)
@@ -112,7 +146,6 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int, seeds: int = 1) -> P
             traced_update(trainer.algorithm, eqx.combine(arrays, static), batch, key), eqx.is_array
         )
     )(arrays, eqx.filter_eval_shape(trainer.blank_batch), key).jaxpr
-    collects = math.ceil(env_steps / trainer.steps_per_collect)
     updates = trainer.updates_due(collects * trainer.steps_per_collect)
     agent_bytes = seeds * _tree_bytes(state.agent)
     return Plan(
@@ -132,12 +165,8 @@ def plan(trainer: Trainer, env_steps: int, eval_every: int, seeds: int = 1) -> P
     )
 
 
-def memory_available() -> int:
-    """Bytes free on the device that learns: its own memory, or the machine's for a CPU."""
-    if jax.default_backend() == "cpu":
-        return psutil.virtual_memory().available
-    stats = jax.devices()[0].memory_stats() or {}
-    return stats.get("bytes_limit", psutil.virtual_memory().available)
+def _on_cpu() -> bool:
+    return jax.default_backend() == "cpu"
 
 
 def _split(tree: PyTree) -> tuple[PyTree, PyTree]:
@@ -149,7 +178,7 @@ def _parameters(networks: PyTree) -> dict[str, int]:
     lead there, or all of them where several end alike."""
     parts = jax.tree_util.tree_leaves_with_path(_split(networks)[0], is_leaf=callable)
     paths = [[part.name for part in path if hasattr(part, "name")] for path, _ in parts]
-    ends = [path[-1] for path in paths]
+    ends = [path[-1] if path else "networks" for path in paths]
     names = [end if ends.count(end) == 1 else " ".join(path) for end, path in zip(ends, paths, strict=True)]
     counts: dict[str, int] = {}
     for name, (_, part) in zip(names, parts, strict=True):

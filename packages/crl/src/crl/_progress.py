@@ -1,31 +1,41 @@
 """What a person sees while a run goes on: one live line on a terminal, plain lines elsewhere."""
 
 import time
+from typing import IO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from ._stream import Unbreakable
 
 _PLAIN_SECONDS = 10.0  # between two plain lines of one stage
 
 
 class Display:
-    """Stage, environment steps, speeds, time left, losses and the last evaluation."""
+    """Stage, environment steps, speeds, time left, losses and the last evaluation.
+
+    It is live where the console is a terminal: an environment that asks for colours, as `FORCE_COLOR` does, makes no
+    terminal of a file. Where nobody reads any more, nothing is shown.
+    """
 
     def __init__(self, env_steps: int, console: Console | None = None):
         """`env_steps`: the run's total."""
         self.console = console or Console(highlight=False)
+        self.console.file = cast(IO[str], Unbreakable(self.console.file))
         self._total = env_steps
         self._plain_at = 0.0
         self._stage = ""
         self._latest: dict[str, int | float] = {}
+        self._live = self.console.file.isatty() and not self.console.is_dumb_terminal
         self._progress = Progress(
-            TextColumn("{task.fields[stage]:<9}"),
+            TextColumn("{task.fields[stage]:<9}", markup=False),
             BarColumn(bar_width=30),
             TaskProgressColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=self.console,
-            disable=not self.console.is_terminal,
+            disable=not self._live,
         )
         self._task = self._progress.add_task("", total=env_steps, stage="", numbers="")
 
@@ -37,8 +47,8 @@ class Display:
         self._progress.stop()
 
     def say(self, sentence: str) -> None:
-        """A sentence that stays."""
-        self._progress.console.print(sentence)
+        """A sentence that stays, with every bracket in it."""
+        self.console.print(Text(sentence), soft_wrap=not self._live)
 
     def show(self, stage: str, env_steps: int, line: dict[str, int | float] | None = None) -> None:
         """Updates the display; `line` holds any of the run's metrics by name."""
@@ -47,11 +57,9 @@ class Display:
             self._task, completed=min(env_steps, self._total), stage=stage, numbers=_numbers(env_steps, self._latest)
         )
         now = time.monotonic()
-        if not self.console.is_terminal and (stage != self._stage or now - self._plain_at > _PLAIN_SECONDS):
-            self.console.print(
-                f"{stage:<9} {min(1, env_steps / self._total):4.0%}  {_numbers(env_steps, self._latest)}",
-                soft_wrap=True,
-            )
+        if not self._live and (stage != self._stage or now - self._plain_at > _PLAIN_SECONDS):
+            done = min(1, env_steps / self._total)
+            self.say(f"{stage:<9} {done:4.0%}  {_numbers(env_steps, self._latest)}")
             self._plain_at = now
         self._stage = stage
 

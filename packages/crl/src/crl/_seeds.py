@@ -1,4 +1,4 @@
-"""One seed or several in one program: what `train` runs, with the same four functions for both."""
+"""One seed or several in one program: what `train` runs, with the same functions for both."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -43,6 +43,10 @@ class Solo(eqx.Module):
         """See `Trainer.learn`."""
         return self.trainer.learn(state, updates)
 
+    def one(self, state: TrainState, index: int) -> TrainState:
+        """The state of a seed, by its place among them."""
+        return state
+
     def split(self, state: TrainState) -> list[TrainState]:
         """The state of each seed."""
         return [state]
@@ -84,10 +88,14 @@ class Seeds(eqx.Module):
         """See `Trainer.learn`; all seeds stop behind an update in which one of them is not finite."""
         return _mapped(lambda state: self.trainer.learn(state, updates, together=_AXIS), state)
 
-    def split(self, state: TrainState) -> list[TrainState]:
-        """The state of each seed."""
+    def one(self, state: TrainState, index: int) -> TrainState:
+        """The state of a seed, by its place among them: a copy."""
         arrays, static = eqx.partition(state, eqx.is_array)
-        return [eqx.combine(jax.tree.map(lambda x, i=i: x[i], arrays), static) for i in range(len(state.updates))]
+        return eqx.combine(jax.tree.map(lambda x: x[index], arrays), static)
+
+    def split(self, state: TrainState) -> list[TrainState]:
+        """The state of each seed: a copy of all."""
+        return [self.one(state, index) for index in range(len(state.updates))]
 
     def join(self, states: Sequence[TrainState]) -> TrainState:
         """The state of all."""

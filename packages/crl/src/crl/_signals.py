@@ -1,13 +1,20 @@
 """Signals that ask a run to stop."""
 
-import os
 import signal
-import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar
+
+from ._stream import to_nobody
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What asks a run to save and stop: a user, a scheduler of a cluster (with whichever of the two it is told to send), a
+# terminal that is closed.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
 
 
 class BrokenOff(Exception):
@@ -15,26 +22,49 @@ class BrokenOff(Exception):
 
 
 class Signals:
-    """Collects SIGTERM, SIGUSR1 and SIGHUP in `caught` instead of dying of them, while it is entered.
+    """Collects `STOP_SIGNALS` in `caught` instead of dying of them, while it is entered.
 
-    SIGHUP says that the terminal is closed. Where it is ignored, as nohup has it, it stays so.
+    One that is ignored, as nohup has SIGHUP, stays so. Outside the main thread, where Python lets nobody handle
+    signals, nothing is caught: they are for whoever started the thread.
     """
 
     def __init__(self):
         self.caught: list[int] = []
         self._evaluating = False
+        self._saving = self._interrupted = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Signals":
-        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) is signal.SIG_IGN:
                 continue
             self._before[number] = signal.signal(number, self._catch)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Lets a Ctrl-C wait for the end of what is saved meanwhile; a second one does not wait."""
+        self._saving = True
+        try:
+            yield
+        finally:
+            self._saving = False
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._saving and not self._interrupted:
+            self._interrupted = True
+        else:
+            signal.default_int_handler(number, frame)
 
     def _catch(self, number: int, _: object) -> None:
         self.caught.append(number)
@@ -59,8 +89,6 @@ class Signals:
 
 
 def _show_nothing() -> None:
-    """Lets what is printed go nowhere but to files: with its terminal closed, a word would be an error amid a save."""
-    with open(os.devnull, "w") as nowhere:
-        for stream in (1, 2):
-            if not stat.S_ISREG(os.fstat(stream).st_mode):
-                os.dup2(nowhere.fileno(), stream)
+    """With its terminal closed, a word would be an error amid a save."""
+    for stream in (1, 2):
+        to_nobody(stream)

@@ -1,15 +1,18 @@
 """The host's side of training: what runs when."""
 
-import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
-from ._loop import Evaluate, Loop, Tracker, counts
+from ._loop import Evaluate, Loop, counts
+from ._numbers import Integer
 from ._progress import Display
 from ._run import Run
+from ._schedule import check_schedule, whole_collects
 from ._signals import BrokenOff, Signals
+from ._tracker import Tracker
 from ._trainer import Trainer, TrainState
 
 
@@ -23,30 +26,36 @@ class Interrupted(Exception):
 
 def train(
     trainer: Trainer,
-    env_steps: int,
-    eval_every: int,
+    env_steps: Integer,
+    eval_every: Integer,
     evaluate: Evaluate | None = None,
-    seed: int = 0,
+    seed: Integer = 0,
     checkpoint_minutes: float = 10.0,
     call_seconds: float = 5.0,
     trackers: tuple[Tracker, ...] = (),
-    seeds: tuple[int, ...] = (),
+    seeds: tuple[Integer, ...] = (),
     *,
+    config: Mapping[str, Any] | None = None,
     run: Run | Sequence[Run],
 ) -> list[TrainState]:
     """Trains until `env_steps`, or goes on with what `run` holds; the result does not depend on interruptions.
+
+    In the main thread, a signal that asks it to stop lets it save first; in another, signals are the caller's.
 
     Args:
         trainer: the task, the algorithm and the sizes of a training step.
         env_steps: environment steps in all, rounded up to whole training steps.
         eval_every: environment steps between evaluations; each leaves a snapshot of the agent.
-        evaluate: scores the deterministic policy; `evaluation.Evaluator` in the configs.
+        evaluate: scores the deterministic policy, by numbers under names of their own; `evaluation.Evaluator` in the
+            configs.
         seed: of every draw of the run, where `seeds` is empty.
         checkpoint_minutes: between two saved states.
         call_seconds: how long one call of the learner may take about; signals and saves wait for its end. An
             evaluation that a signal breaks off is done again by the run that goes on.
-        trackers: called with every line of metrics as well, which has a "seed" where there are `seeds`.
+        trackers: called with every line of metrics as well, which has a "seed" where there are `seeds`; see
+            `AbstractTracker`. One that raises is told of and left out.
         seeds: trained side by side in one program, see `Seeds`, and all stopped by one that diverges.
+        config: what the run was configured with, by name, for the trackers.
         run: where everything is written; of `seeds`, one for each.
 
     Returns:
@@ -55,13 +64,15 @@ def train(
     Raises:
         ValueError: an argument that makes no sense.
         NonFinite: training diverged; the states saved before stay.
-        Interrupted: SIGTERM, SIGUSR1 or SIGHUP came, and the state is saved.
+        Interrupted: one of `STOP_SIGNALS` came, and the state is saved.
     """
-    check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds, seeds)
-    with Signals() as signals, Display(env_steps) as display:
+    schedule = check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds, seeds)
+    total, checkpoint_seconds = schedule.env_steps, 60 * schedule.checkpoint_minutes
+    whole_collects(trainer, total)
+    with Signals() as signals, Display(total) as display:
         evaluate = evaluate and signals.breaking_off(evaluate)
         runs = (run,) if isinstance(run, Run) else tuple(run)
-        loop = Loop(trainer, evaluate, seeds or (seed,), bool(seeds), eval_every, trackers, runs, display)
+        loop = Loop(trainer, evaluate, schedule, trackers, config or {}, runs, signals, display)
 
         state, compiled = loop.start()
         chunk, saved_at = 1, time.monotonic()
@@ -76,11 +87,11 @@ def train(
                 loop.compiled = True
                 loop.check(state, done, min(chunk, due))
                 if not first:
-                    chunk = max(1, int(done * call_seconds / (time.monotonic() - began)))
-            elif loop.logged < steps and loop.line_due(steps, env_steps):
+                    chunk = max(1, int(done * schedule.call_seconds / (time.monotonic() - began)))
+            elif loop.logged < steps and loop.line_due(steps, total):
                 with suppress(BrokenOff):
-                    loop.log(state, env_steps)
-            elif steps >= env_steps:
+                    loop.log(state, total)
+            elif steps >= total:
                 loop.save(state, wait=True)
                 return loop.program.split(state)
             else:
@@ -89,30 +100,7 @@ def train(
             if signals.caught:
                 loop.save(state, wait=True)
                 raise Interrupted(signals.caught[0])
-            if time.monotonic() - saved_at > 60 * checkpoint_minutes:
+            if time.monotonic() - saved_at > checkpoint_seconds:
                 if not loop.save(state):
                     display.say("The last checkpoint is still being written; this one is skipped.")
                 saved_at = time.monotonic()
-
-
-def check_schedule(
-    env_steps: int,
-    eval_every: int,
-    seed: int,
-    checkpoint_minutes: float,
-    call_seconds: float,
-    seeds: tuple[int, ...] = (),
-) -> None:
-    """Raises `ValueError` for numbers `train` cannot work with."""
-    for name, value in (("env_steps", env_steps), ("eval_every", eval_every), ("seed", seed)):
-        least = 0 if name == "seed" else 1
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**31:
-            raise ValueError(f"`{name}` of train must be an integer from {least} to 2^31 - 1; got {value!r}.")
-    for name, value in (("checkpoint_minutes", checkpoint_minutes), ("call_seconds", call_seconds)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise ValueError(f"`{name}` of train must be a number above 0; got {value!r}.")
-    if not isinstance(seeds, tuple | list) or len(set(map(repr, seeds))) < len(seeds):
-        raise ValueError(f"`seeds` of train must be different integers, such as (0, 1, 2); got {seeds!r}.")
-    for value in seeds:
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-            raise ValueError(f"`seeds` of train must be integers from 0 to 2^31 - 1; got {value!r}.")

@@ -18,6 +18,7 @@ from envs import AbstractEnv, Episodes, EpisodeState, rollout
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
 from ._goals import GeometricGoals
 from ._mesh import data_mesh, shard_envs
+from ._numbers import Integer, integer
 from ._replay import Batch, Replay
 
 _REPLAY_TYPES = {32: float, 16: jnp.float16}  # `float`: what JAX computes in
@@ -91,15 +92,15 @@ class Trainer(eqx.Module):
         self,
         env: AbstractEnv,
         algorithm: AbstractAlgorithm,
-        num_envs: int = 512,
-        unroll: int = 62,
-        updates: int = 800,
-        batch_size: int = 512,
-        capacity: int = 10_000,
-        prefill: int = 1_000,
+        num_envs: Integer = 512,
+        unroll: Integer = 62,
+        updates: Integer = 800,
+        batch_size: Integer = 512,
+        capacity: Integer = 10_000,
+        prefill: Integer = 1_000,
         goals: GeometricGoals | None = None,
-        devices: int = 1,
-        replay_bits: int = 32,
+        devices: Integer = 1,
+        replay_bits: Integer = 32,
     ):
         if not isinstance(env, AbstractEnv):
             raise ValueError(f"`env` of Trainer must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
@@ -118,11 +119,11 @@ class Trainer(eqx.Module):
             "prefill": prefill,
             "devices": devices,
         }
-        for name, value in sizes.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` of Trainer must be an integer >= 1; got {value!r}.")
-        if replay_bits not in _REPLAY_TYPES:
+        sizes = {name: integer(value, f"`{name}` of Trainer") for name, value in sizes.items()}
+        bits = integer(replay_bits, "`replay_bits` of Trainer", accepted="32 or 16")
+        if bits not in _REPLAY_TYPES:
             raise ValueError(f"`replay_bits` of Trainer must be 32 or 16; got {replay_bits!r}.")
+        num_envs, unroll, updates, batch_size, capacity, prefill, devices = sizes.values()
         if unroll > capacity:
             raise ValueError(f"`unroll` of Trainer must not exceed `capacity` {capacity}; got {unroll}.")
         if prefill > capacity:
@@ -143,7 +144,7 @@ class Trainer(eqx.Module):
             )
         self.env, self.algorithm = env, algorithm
         self.num_envs, self.unroll, self.updates, self.batch_size = num_envs, unroll, updates, batch_size
-        self.capacity, self.prefill, self.devices, self.replay_bits = capacity, prefill, devices, replay_bits
+        self.capacity, self.prefill, self.devices, self.replay_bits = capacity, prefill, devices, bits
         self.goals = GeometricGoals() if goals is None else goals
 
     @property

@@ -15,6 +15,7 @@ from envs import AbstractEnv
 
 from ._actor import TanhGaussian
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
+from ._numbers import Integer, integer, real
 from ._replay import Batch
 from .energies import l2
 from .losses import infonce
@@ -92,7 +93,7 @@ class ContrastiveRL(AbstractAlgorithm):
         critic: Callable[..., Network],
         energy: Callable[..., Float[Array, ""]] = l2,
         loss: Callable[..., Float[Array, ""]] = infonce,
-        embedding: int = 64,
+        embedding: Integer = 64,
         entropy_target: float = 0.5,
         random_goals: float = 0.0,
         compute: str = "float32",
@@ -103,17 +104,16 @@ class ContrastiveRL(AbstractAlgorithm):
         for name, value in (("actor", actor), ("critic", critic), ("energy", energy), ("loss", loss)):
             if not callable(value):
                 raise ValueError(f"`{name}` of ContrastiveRL must be callable (in gin: @name); got {value!r}.")
-        if isinstance(embedding, bool) or not isinstance(embedding, int) or embedding < 1:
-            raise ValueError(f"`embedding` of ContrastiveRL must be an integer >= 1; got {embedding!r}.")
-        if isinstance(entropy_target, bool) or not isinstance(entropy_target, int | float):
-            raise ValueError(f"`entropy_target` of ContrastiveRL must be a number; got {entropy_target!r}.")
-        if isinstance(random_goals, bool) or not isinstance(random_goals, int | float) or not 0 <= random_goals <= 1:
+        embedding = integer(embedding, "`embedding` of ContrastiveRL")
+        entropy_target = real(entropy_target, "`entropy_target` of ContrastiveRL")
+        share = real(random_goals, "`random_goals` of ContrastiveRL", "a number from 0 to 1")
+        if not 0 <= share <= 1:
             raise ValueError(f"`random_goals` of ContrastiveRL must be a number from 0 to 1; got {random_goals!r}.")
         if compute not in _COMPUTE:
             raise ValueError(f"`compute` of ContrastiveRL must be one of {', '.join(_COMPUTE)}; got {compute!r}.")
         self.actor, self.critic, self.compute = actor, critic, compute
         self.energy_fn, self.loss = energy, loss
-        self.embedding, self.entropy_target, self.random_goals = embedding, entropy_target, random_goals
+        self.embedding, self.entropy_target, self.random_goals = embedding, entropy_target, share
         self.actor_optimizer = _optimizer("actor", actor_optimizer)
         self.critic_optimizer = _optimizer("critic", critic_optimizer)
         self.alpha_optimizer = _optimizer("alpha", alpha_optimizer)
