@@ -152,7 +152,7 @@ def test_a_closed_terminal_is_no_error_amid_a_save(tmp_path: Path, capfd):
 
 
 @pytest.mark.usefixtures("terminal")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP])
 def test_what_asks_a_run_to_stop(number: int, capfd):
     before = signal.getsignal(number)
     with Signals() as signals:

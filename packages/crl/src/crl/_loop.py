@@ -102,7 +102,7 @@ class Loop:
         trainer: Trainer,
         evaluate: Evaluate | None,
         schedule: Schedule,
-        trackers: tuple[Tracker, ...],
+        trackers: Sequence[Tracker],
         config: Mapping[str, Any],
         runs: Sequence[Run],
         signals: Signals,
@@ -137,7 +137,7 @@ class Loop:
             self.display.say("Going on from {:,} steps and {:,} updates.".format(*counts(state)))
         self.marked = (*counts(state), time.monotonic())
         for seed, run in zip(self.seeds, self.runs, strict=True):
-            self.trackers.started(Started(run.directory.absolute(), getattr(run, "identity", ""), seed, self.config))
+            self.trackers.started(Started(run.directory, run.identity, seed, self.together, self.config))
         return to_devices(state, self.program.shardings(state)), steps
 
     def _fresh(self, like: TrainState, keys: Key[Array, " seed"]) -> TrainState:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 _GONE = (errno.EPIPE, errno.EIO, errno.ENXIO)  # a pipe that nobody reads, a terminal that is closed
 
@@ -25,7 +25,7 @@ class Unbreakable(io.TextIOBase):
     A character that the stream's encoding has not becomes a question mark.
     """
 
-    def __init__(self, stream: IO[str]):
+    def __init__(self, stream: Any):
         self._stream, self._gone = stream, False
 
     def write(self, s: str) -> int:

@@ -1,7 +1,7 @@
 """What follows a run from outside: told of its beginning, and given every line of metrics."""
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ class Started:
         directory: of the run, absolute.
         identity: 32 hexadecimal digits, the same whenever this run goes on.
         seed: of its draws.
+        together: whether it is trained with other seeds; its lines then hold "seed".
         config: what the run was configured with, by name.
     """
 
     directory: Path
     identity: str
     seed: int
+    together: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -47,7 +49,7 @@ Tracker = AbstractTracker | Callable[[Line], None]
 class Trackers:
     """Several trackers, none of which can stop the training: one that raises is told of once and left out."""
 
-    def __init__(self, trackers: tuple[Tracker, ...], say: Callable[[str], None]):
+    def __init__(self, trackers: Sequence[Tracker], say: Callable[[str], None]):
         """`say`: is given the sentence about a tracker that has failed."""
         self._trackers, self._say = list(trackers), say
 

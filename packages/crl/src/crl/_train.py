@@ -32,7 +32,7 @@ def train(
     seed: Integer = 0,
     checkpoint_minutes: float = 10.0,
     call_seconds: float = 5.0,
-    trackers: tuple[Tracker, ...] = (),
+    trackers: Sequence[Tracker] = (),
     seeds: tuple[Integer, ...] = (),
     *,
     config: Mapping[str, Any] | None = None,
@@ -69,9 +69,11 @@ def train(
     schedule = check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds, seeds)
     total, checkpoint_seconds = schedule.env_steps, 60 * schedule.checkpoint_minutes
     whole_collects(trainer, total)
+    runs = (run,) if isinstance(run, Run) else tuple(run)
+    if len(runs) != (len(schedule.seeds) or 1):
+        raise ValueError(f"`run` of train must be one for each of {len(schedule.seeds) or 1} seeds; got {len(runs)}.")
     with Signals() as signals, Display(total) as display:
         evaluate = evaluate and signals.breaking_off(evaluate)
-        runs = (run,) if isinstance(run, Run) else tuple(run)
         loop = Loop(trainer, evaluate, schedule, trackers, config or {}, runs, signals, display)
 
         state, compiled = loop.start()

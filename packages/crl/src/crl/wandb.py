@@ -3,16 +3,23 @@
 import importlib
 from typing import Any
 
+from ._tracker import AbstractTracker, Line, Started
 
-class Wandb:
-    """Sends every line of metrics to a Weights & Biases run; offline unless told, so nothing leaves the machine."""
+
+class Wandb(AbstractTracker):
+    """Sends every line of metrics to a Weights & Biases run; offline unless told, so nothing leaves the machine.
+
+    Each seed has a run of its own. A run that goes on after a stop goes on there as well, under the same id.
+    """
 
     def __init__(self, project: str = "bathyal", name: str | None = None, mode: str = "offline"):
-        """Names the run; it starts with the first line of metrics.
+        """Names the project; its runs begin with the training.
 
         Args:
-            project, name: as in `wandb.init`.
-            mode: `offline` writes to ./wandb, to be sent later by `wandb sync`; `online` sends at once.
+            project: as in `wandb.init`.
+            name: of the run, of several seeds followed by each one's; `None` for the end of the run's directory.
+            mode: `offline` writes to `wandb` in the run's directory, to be sent later by `wandb sync`; `online` sends
+                at once.
 
         Raises:
             ValueError: an unknown mode, or wandb is not installed.
@@ -23,11 +30,26 @@ class Wandb:
             self._wandb = importlib.import_module("wandb")
         except ImportError as e:
             raise ValueError("crl.wandb.Wandb needs wandb, which is not installed: pip install wandb.") from e
-        self._settings = {"project": project, "name": name, "mode": mode}
-        self._run: Any = None
+        self._project, self._name, self._mode = project, name, mode
+        self._runs: dict[int, Any] = {}
 
-    def __call__(self, line: dict[str, int | float]) -> None:
-        """Logs one line at its `env_steps`."""
-        if self._run is None:
-            self._run = self._wandb.init(**self._settings)
-        self._run.log(dict(line), step=line["env_steps"])
+    def started(self, run: Started) -> None:
+        """See `AbstractTracker.started`."""
+        name = "/".join(run.directory.parts[-2:])
+        if self._name is not None:
+            name = f"{self._name} seed {run.seed}" if run.together else self._name
+        self._runs[run.seed] = self._wandb.init(
+            project=self._project,
+            name=name,
+            mode=self._mode,
+            id=run.identity,
+            resume="allow",
+            dir=str(run.directory),
+            config={**run.config, "seed": run.seed},
+            reinit="create_new",  # the runs of other seeds stay open
+        )
+
+    def __call__(self, line: Line) -> None:
+        """Logs one line at its `env_steps`, in the run of its seed."""
+        (alone, *_) = self._runs
+        self._runs[int(line.get("seed", alone))].log(line, step=line["env_steps"])

@@ -1,0 +1,30 @@
+"""Runs of a few updates of the smallest networks: for what is about the host's side of training."""
+
+from pathlib import Path
+
+import pytest
+from blank_env import BlankEnv
+
+import crl
+import nets
+
+
+def trainer(**sizes: int) -> crl.Trainer:
+    """40 environment steps and 2 updates in a collect, beginning with the first."""
+    env, algorithm = BlankEnv(obs=3, goal=2, action_size=1), crl.ContrastiveRL(nets.Dense, nets.Dense, embedding=4)
+    sizes = {"num_envs": 4, "unroll": 10, "prefill": 10, "updates": 2, "batch_size": 8, "capacity": 50} | sizes
+    return crl.Trainer(env, algorithm, **sizes)
+
+
+def train(directory: Path, env_steps=80, eval_every=40, **options) -> list[dict[str, int | float]]:
+    """Trains alone into a directory; its records."""
+    with crl.Run(directory) as run:
+        crl.train(trainer(), env_steps, eval_every, run=run, **options)
+    return crl.read_metrics(run.metrics_file)
+
+
+def refusal(directory: Path, **options) -> str:
+    """What `train` says of arguments that it refuses."""
+    with crl.Run(directory) as run, pytest.raises(ValueError) as refused:
+        crl.train(trainer(), **({"env_steps": 80, "eval_every": 40} | options), run=run)
+    return str(refused.value)
