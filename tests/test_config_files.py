@@ -37,7 +37,7 @@ def _build(file: Path) -> None:
     assert plan.updates > 0
     assert sum(plan.parameters.values()) == sum(_paper_count(trainer.env, used).values()) + 1  # and log_alpha
     assert {key.argument for key in used.bindings if key.selector == "crl.train"} == (
-        set(inspect.signature(crl.train).parameters) - {"run"}
+        set(inspect.signature(crl.train).parameters) - {"run", "config"}
     )
 
 

@@ -154,7 +154,7 @@ def test_a_run_that_comes_second_waits_for_the_first(tmp_path: Path):
     assert study_slots.ELSEWHERE in seen and mine.state == study_slots.FINISHED and mine.tries == 1
 
 
-ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @pytest.fixture

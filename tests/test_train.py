@@ -4,12 +4,14 @@ import os
 import pty
 import signal
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import equinox as eqx
 import jax
 import jax.random as jr
 import pytest
+import short_runs
 from blank_env import BlankEnv
 from jaxtyping import Array, Int, Key
 
@@ -161,6 +163,68 @@ def test_what_asks_a_run_to_stop(number: int, capfd):
         signal.raise_signal(number)
         assert signals.caught == [number, number]
     assert signal.getsignal(number) == before
+
+
+def test_a_thread_trains_and_handles_no_signals(tmp_path: Path):
+    """Python lets nobody but the main thread handle signals; what comes is for it."""
+    before = [signal.getsignal(number) for number in (*crl.STOP_SIGNALS, signal.SIGINT)]
+    with ThreadPoolExecutor(1) as pool:
+        records = pool.submit(short_runs.train, tmp_path).result()
+    assert [record["env_steps"] for record in records] == [0, 40, 80]
+    assert before == [signal.getsignal(number) for number in (*crl.STOP_SIGNALS, signal.SIGINT)]
+
+
+def test_a_working_directory_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    def evaluate(policy, key) -> dict[str, float]:
+        os.chdir(tmp_path / "elsewhere")
+        return {"eval/mark": 1.0}
+
+    records = short_runs.train(Path("mine"), evaluate=evaluate, checkpoint_minutes=1e-9)
+    assert len(records) == 3 and not list((tmp_path / "elsewhere").iterdir())
+    assert crl.snapshot_steps(tmp_path / "mine") == [0, 40, 80] and list((tmp_path / "mine/tb").iterdir())
+
+
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as it is in the foreground: in the background a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_ctrl_c_waits_for_the_end_of_a_save():
+    with Signals() as signals:
+        saved = []
+        with pytest.raises(KeyboardInterrupt), signals.saving():
+            signal.raise_signal(signal.SIGINT)
+            saved.append(1)
+        with pytest.raises(KeyboardInterrupt), signals.saving():  # an impatient user need not wait
+            signal.raise_signal(signal.SIGINT)
+            saved.append(2)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert saved == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_ctrl_c_amid_a_save_leaves_a_state_that_is_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    save = crl.Run.save
+
+    def interrupted(run: crl.Run, state: crl.TrainState) -> None:
+        if state.env_steps == 40:
+            signal.raise_signal(signal.SIGINT)
+        save(run, state)
+
+    monkeypatch.setattr(crl.Run, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        short_runs.train(tmp_path, checkpoint_minutes=1e-9)
+    like = eqx.filter_eval_shape(short_runs.trainer().init, jr.key(0))
+    assert int(crl.load_state(tmp_path, like).env_steps) == 40
 
 
 def test_what_nohup_has_ignored_stays_so():

@@ -38,7 +38,7 @@ class Experiment:
         self.configuration = configuration
         self.devices = devices.check(device)
         composition.load(configuration)
-        self.arguments = composition.build_arguments(configuration, crl.train, given=("run",))
+        self.arguments = composition.build_arguments(configuration, crl.train, given=("run", "config"))
         self.trainer: crl.Trainer = self.arguments.pop("trainer")
         self._check_types()
         with composition.building(configuration):
@@ -47,6 +47,7 @@ class Experiment:
             self.plan = crl.plan(self.trainer, env_steps, eval_every, len(seeds) or 1)
         self.used = composition.operative(configuration, crl.train)
         composition.refuse_unused(configuration, self.used)
+        self.arguments["config"] = {str(key): _plain(binding.value) for key, binding in self.used.bindings.items()}
 
     def refuse_if_too_large(self, directory: Path) -> None:
         """Raises `UserError` where this machine has too few devices or memory, or too little disk under `directory`."""
@@ -65,8 +66,6 @@ class Experiment:
             raise UserError(
                 f"`trackers` of train must be a tuple of trackers (in gin: (@crl.wandb.Wandb(),)); got {trackers!r}."
             )
-        if trackers and self.arguments["seeds"]:
-            raise UserError("`trackers` of train follow one run and must be () where there are `seeds`.")
 
     @property
     def evaluator(self) -> evaluation.Evaluator:
@@ -75,6 +74,11 @@ class Experiment:
         if isinstance(evaluate, evaluation.Evaluator):
             return evaluate
         return evaluation.Evaluator(self.trainer.env)
+
+
+def _plain(value: Any) -> Any:
+    """A value of gin as trackers can store it: what is no number, bool or text as gin writes it."""
+    return value if isinstance(value, bool | int | float | str | None) else repr(value)
 
 
 class Record:

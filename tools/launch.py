@@ -77,10 +77,19 @@ def main(argv: Sequence[str]) -> int:
 def _runs(configuration: Configuration, name: str) -> dict[int | None, Path]:
     """The directory of each of several seeds; of a run alone, under `None`."""
     base = run_directory.given(FLAGS.run_dir) if FLAGS.run_dir else run_directory.default(name)
-    seeds = configuration.value(SEEDS)
+    seed, seeds = configuration.value(SEED, 0), configuration.value(SEEDS)
+    if not _is_seed(seed):  # it becomes part of a path before anything is built
+        raise UserError(f"`seed` of train must be an integer from 0 to 2^31 - 1; got {seed!r}.")
     if isinstance(seeds, tuple | list) and seeds:
-        return {seed: run_directory.of_seed(base, seed) for seed in seeds}
-    return {None: base if FLAGS.run_dir else run_directory.of_seed(base, configuration.value(SEED, 0))}
+        for one in seeds:
+            if not _is_seed(one):
+                raise UserError(f"`seeds` of train must be integers from 0 to 2^31 - 1; got {one!r}.")
+        return {one: run_directory.of_seed(base, one) for one in seeds}
+    return {None: base if FLAGS.run_dir else run_directory.of_seed(base, seed)}
+
+
+def _is_seed(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31
 
 
 def _alone(configuration: Configuration, seed: int | None) -> Configuration:

@@ -15,6 +15,8 @@ import exits
 import run_directory
 from study_grid import Run
 
+import crl
+
 WAITING, RUNNING, ELSEWHERE, FINISHED, FAILED = "waiting", "running", "running elsewhere", "finished", "failed"
 _POLL_SECONDS = 0.5
 _SILENT, _END = "(no output)", 1 << 16  # bytes of a log in which its last line is looked for
@@ -165,12 +167,12 @@ def shares(slots: int) -> list[list[int]]:
 
 @contextmanager
 def _noted() -> Iterator[list[int]]:
-    """Notes SIGTERM, Ctrl-C and a closed terminal: an exception amid a start or a wait would leave a run nobody stops.
+    """Notes Ctrl-C and what asks a run to stop: an exception amid a start or a wait would leave a run nobody stops.
 
     One that is ignored, as a shell or nohup has it for what it runs in the background, stays so.
     """
     signals: list[int] = []
-    now = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    now = {number: signal.getsignal(number) for number in (signal.SIGINT, *crl.STOP_SIGNALS)}
     before = {number: handler for number, handler in now.items() if handler is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, lambda number, _: signals.append(number))

@@ -4,11 +4,13 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
+from rich.text import Text
 from study_slots import ELSEWHERE, FAILED, FINISHED, RUNNING, Job
 
 SCORE = "eval/time_at_goal_fraction"
@@ -27,7 +29,9 @@ class Table:
     def __init__(self, jobs: Sequence[Job], console: Console | None = None):
         self._jobs = jobs
         self._console = console or Console(highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        # The stream itself: an environment that asks for colours, as `FORCE_COLOR` does, makes no terminal of a file.
+        live = self._console.file.isatty() and not self._console.is_dumb_terminal
+        self._live = Live(console=self._console, auto_refresh=False) if live else None
         self._read_at = self._plain_at = 0.0
         self._states: dict[str, str] = {}
 
@@ -62,7 +66,7 @@ class Table:
             table.add_column(name, justify="left" if name in ("run", "state") else "right")
         shown = self._shown(self._console.height - _AROUND)
         for job in shown:
-            table.add_row(job.run.name, job.state, *numbers(job))
+            table.add_row(*map(Text, (job.run.name, job.state, *numbers(job))))
         finished = sum(job.state == FINISHED for job in self._jobs)
         table.caption = f"{finished} of {len(self._jobs)} runs finished"
         names = {job.run.name for job in shown}
@@ -85,7 +89,8 @@ class Table:
             self._plain_at = now
         for job in shown:
             done, speed, score = numbers(job)
-            self._console.print(f"{job.state:<9} {job.run.name:<30} {done:>5} {speed:>9} {score:>7}", soft_wrap=True)
+            line = f"{job.state:<9} {job.run.name:<30} {done:>5} {speed:>9} {score:>7}"
+            self._console.print(Text(line), soft_wrap=True)
 
 
 def numbers(job: Job) -> tuple[str, str, str]:
@@ -101,15 +106,14 @@ def numbers(job: Job) -> tuple[str, str, str]:
 
 
 def _metrics(job: Job) -> list[dict[str, Any]]:
-    """The whole lines of a run's metrics; the last may be half written."""
+    """The numbers in the whole lines of a run's metrics; the last may be half written."""
     file = job.run.directory / "metrics.jsonl"
     if not file.is_file():
         return []
     found = []
-    for line in file.read_text().splitlines(keepends=True):
-        if line.endswith("\n"):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
+    for line in file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+        with suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict):  # a number that was not finite is null
+                found.append({name: value for name, value in record.items() if isinstance(value, int | float)})
     return found

@@ -1,0 +1,72 @@
+"""What is shown while training: live on terminals alone, every bracket of it, and nothing where nobody reads."""
+
+import io
+import os
+import pty
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from short_runs import train
+
+from crl._progress import Display
+from crl._stream import Unbreakable
+
+
+@pytest.mark.parametrize("sentence", ["runs/x[lr=0.1]", "[/red] and [bold]", "a [link=x] of :smile:"])
+def test_brackets_are_shown(sentence: str):
+    file = io.StringIO()
+    with Display(100, Console(file=file)) as display:
+        display.say(sentence)
+        display.show(sentence, 10)
+    first, second = file.getvalue().splitlines()
+    assert first == sentence and second.startswith(sentence)
+
+
+def test_colours_make_no_terminal_of_a_file(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    file = io.StringIO()
+    with Display(100, Console(file=file)) as display:
+        display.show("train", 50)
+    assert file.getvalue() == "train      50%  50 steps\n"
+
+
+def test_a_terminal_has_a_live_line(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TERM", "xterm")
+    shown, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as file:
+        with Display(100, Console(file=file, width=80)) as display:
+            display.say("a [sentence]")
+            display.show("train", 50)
+        file.flush()
+        said = ""
+        while "50%" not in said:
+            said += os.read(shown, 10_000).decode(errors="replace")
+    os.close(shown)
+    assert "\x1b[" in said and "a [sentence]" in said
+
+
+def test_a_reader_that_goes_away_ends_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w", buffering=1) as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        os.close(reader)
+        records = train(tmp_path)
+        os.write(writer, b"to nobody")  # nor is it an error for what prints after
+    assert [record["env_steps"] for record in records] == [0, 40, 80]
+
+
+def test_a_closed_terminal_ends_nothing():
+    shown, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as file:
+        os.close(shown)
+        with Display(100, Console(file=file, width=80)) as display:
+            display.say("to nobody")
+            display.show("train", 50)
+
+
+def test_a_character_that_the_console_has_not():
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding="ascii", write_through=True) as ascii_only:
+        Unbreakable(ascii_only).write("4 \u00b7 5")
+        assert raw.getvalue() == b"4 ? 5"
