@@ -1,5 +1,6 @@
 """What a run is said to take: parts that add up to what it is refused by, on the device at hand."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,3 +110,18 @@ def test_steps_that_pass_what_can_be_counted():
         "`env_steps` of train is 100,000,000, for which 2,500,000,000 updates are made: at most 2^31 - 1 can be "
         "counted."
     )
+
+
+def test_too_few_open_files(plan: crl.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(_plan, "memory_available", lambda: plan.memory_bytes)
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (64, 64))
+    said = (
+        "This process may have 64 files open at once and this run needs 256: raise the limit, for example with "
+        "`ulimit -n 256`."
+    )
+    with pytest.raises(ValueError) as refused:
+        plan.refuse_if_too_large(tmp_path)
+    assert str(refused.value) == said
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (300, 300))
+    with pytest.raises(ValueError, match="and this run needs 320"):
+        replace(plan, seeds=2).refuse_if_too_large(tmp_path)

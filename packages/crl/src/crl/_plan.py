@@ -14,6 +14,7 @@ from ._cost import matmul_flops, peak_bytes
 from ._memory import host_memory_available, memory_available
 from ._mesh import data_mesh
 from ._numbers import Integer, integer
+from ._open_files import refuse_too_few_files
 from ._schedule import whole_collects
 from ._trainer import Trainer, traced_update
 
@@ -107,8 +108,9 @@ class Plan:
         ]
 
     def refuse_if_too_large(self, directory: Path) -> None:
-        """Raises `ValueError` where there are too few devices, or too little memory or disk under `directory`."""
+        """Raises `ValueError` for too few devices or open files, or too little memory or disk under `directory`."""
         data_mesh(self.devices)
+        refuse_too_few_files(self.seeds)
         available = memory_available()
         if self.memory_bytes > available:
             raise ValueError(

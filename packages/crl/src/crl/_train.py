@@ -8,6 +8,7 @@ from typing import Any
 
 from ._loop import Evaluate, Loop, counts
 from ._numbers import Integer
+from ._open_files import refuse_too_few_files
 from ._progress import Display
 from ._run import Run
 from ._schedule import check_schedule, whole_collects
@@ -69,6 +70,7 @@ def train(
     schedule = check_schedule(env_steps, eval_every, seed, checkpoint_minutes, call_seconds, seeds)
     total, checkpoint_seconds = schedule.env_steps, 60 * schedule.checkpoint_minutes
     whole_collects(trainer, total)
+    refuse_too_few_files(len(schedule.seeds) or 1)
     runs = (run,) if isinstance(run, Run) else tuple(run)
     if len(runs) != (len(schedule.seeds) or 1):
         raise ValueError(f"`run` of train must be one for each of {len(schedule.seeds) or 1} seeds; got {len(runs)}.")
