@@ -41,7 +41,7 @@ class Signals:
             if signal.getsignal(number) is signal.SIG_IGN:
                 continue
             self._before[number] = signal.signal(number, self._catch)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if callable(signal.getsignal(signal.SIGINT)):
             self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
@@ -51,20 +51,26 @@ class Signals:
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Lets a Ctrl-C wait for the end of what is saved meanwhile; a second one does not wait."""
+        """Lets a Ctrl-C wait for the end of what is saved meanwhile; a second one does not wait.
+
+        Whatever handled Ctrl-C before is called at once, and only the `KeyboardInterrupt` that it raises waits.
+        """
         self._saving = True
         try:
             yield
         finally:
             self._saving = False
         if self._interrupted:
+            self._interrupted = False
             raise KeyboardInterrupt
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._saving and not self._interrupted:
+        try:
+            self._before[signal.SIGINT](number, frame)
+        except KeyboardInterrupt:
+            if not self._saving or self._interrupted:
+                raise
             self._interrupted = True
-        else:
-            signal.default_int_handler(number, frame)
 
     def _catch(self, number: int, _: object) -> None:
         self.caught.append(number)
