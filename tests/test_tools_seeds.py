@@ -1,11 +1,15 @@
 """Several seeds by one command: each leaves the run directory that it leaves alone."""
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import exits
+import experiment
 import launch
 import pytest
+import reading
 from tool_runs import QUICKSTART, TINY, as_a_user, content, settings, start
 
 
@@ -71,3 +75,28 @@ def test_a_dry_run_counts_all_of_them(capsys: pytest.CaptureFixture[str]):
     assert three == pytest.approx(3 * one, abs=0.02)
     assert "runs/quickstart/seed0 and runs/quickstart/seed1 and runs/quickstart/seed2" in out[0]
     assert content(Path()) == {}
+
+
+@pytest.mark.parametrize("seed", ["@gin.macro", "True", "'a'", "1.5", "-1", "2_147_483_648"])
+def test_a_seed_that_can_name_no_directory(capsys: pytest.CaptureFixture[str], seed: str):
+    shown = seed.replace("_", "")
+    assert run(*settings(f"train.seed = {seed}")) == exits.MISTAKE
+    said = f"error: `seed` of train must be an integer from 0 to 2^31 - 1; got {shown}.\n"
+    assert capsys.readouterr().err == said
+    assert run(*settings(f"train.seeds = (0, {seed})")) == exits.MISTAKE
+    said = f"error: `seeds` of train must be integers from 0 to 2^31 - 1; got {shown}.\n"
+    assert capsys.readouterr().err == said
+    assert content(Path()) == {}
+
+
+def test_trackers_follow_several_seeds_and_know_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace())
+    file = tmp_path / "mine.gin"
+    tracked = "import crl.wandb\ncrl.train.trackers = (@crl.wandb.Wandb(),)\ncrl.train.seeds = (0, 1)\n"
+    file.write_text(f"from __gin__ import dynamic_registration\nimport crl\ninclude '{QUICKSTART[1]}'\n{tracked}")
+    configuration = reading.read([str(file)], ["critic/nets.ResidualMLP.depth = 8"])
+    arguments = experiment.Experiment(configuration, "auto").arguments
+    assert [type(tracker).__name__ for tracker in arguments["trackers"]] == ["Wandb"]
+    config = arguments["config"]
+    assert config["critic/nets.ResidualMLP.depth"] == 8 and config["crl.train.seeds"] == "(0, 1)"
+    assert config["crl.Trainer.devices"] == 1  # a default
