@@ -37,7 +37,7 @@ def test_the_table_shows_how_far_runs_are(tmp_path: Path, capsys):
     with Table([shown]) as table:
         table.show()
     assert "waiting" in (said := capsys.readouterr().out) and "50%" in said and "1,234" in said and "0.25" in said
-    assert shown.last_words == "it said nothing"
+    assert shown.last_words == "(no output)"
 
 
 def test_a_low_terminal_shows_what_runs(tmp_path: Path):
