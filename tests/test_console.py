@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -86,3 +87,29 @@ def test_a_closed_descriptor_is_no_matter(monkeypatch: pytest.MonkeyPatch):
         console.say("nobody")
         console.say("hears")
     sys.stdout.close()
+
+
+def test_three_interrupts_in_a_row_are_one_sentence(tmp_path: Path):
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT / "tools")!r})
+import exits
+def main(argv):
+    print("ready", flush=True)
+    try:
+        while True:
+            time.sleep(0.01)
+    finally:
+        print("ends", flush=True)
+        while True:  # a save that takes long
+            time.sleep(0.01)
+sys.exit(exits.guard(main, []))
+"""
+    process = processes.start([sys.executable, "-c", code])
+    assert process.stdout is not None
+    for said in ("ready", "ends"):
+        assert process.stdout.readline() == f"{said}\n"
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == exits.INTERRUPTED
+    assert err == "Interrupted; the same command resumes from the last saved state.\n"

@@ -5,7 +5,6 @@ Users do not run with type checks and give what they like: here the checks are o
 
 import copy
 import pickle
-import subprocess
 import sys
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
+import processes
 import pytest
 from environment import users_environment
 
@@ -197,28 +197,23 @@ if __name__ == "__main__":
 """
 
 
-def in_processes(path, context: str, given: str) -> subprocess.CompletedProcess:
+def in_processes(path, context: str, given: str, status: int):
     script = path / "processes.py"
     script.write_text(PROCESSES, encoding="utf-8")
-    call = [sys.executable, str(script), context, given]
-    # A fork would hang for ever, so a limit decides; the rest takes seconds.
-    return subprocess.run(call, capture_output=True, text=True, env=users_environment(), timeout=540)
+    return processes.finish([sys.executable, script, context, given], status, env=users_environment())
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("given", ["task", "env"])
 def test_a_forked_process_says_what_to_do(tmp_path, given):
-    done = in_processes(tmp_path, "fork", given)
+    done = in_processes(tmp_path, "fork", given, 1)
     said = (
         "RuntimeError: JAX hangs in a process that is forked after JAX has started: start it with"
         ' context="spawn" or "forkserver" (of AsyncVectorEnv), or use envs.GymnasiumVectorEnv.'
     )
-    assert done.returncode == 1 and said in done.stderr.splitlines()
+    assert said in done.stderr.splitlines()
 
 
-@pytest.mark.timeout(600)
 def test_processes_that_are_spawned_show_the_same_episodes(tmp_path, task):
-    done = in_processes(tmp_path, "spawn", "task")
-    assert done.returncode == 0, done.stderr
+    done = in_processes(tmp_path, "spawn", "task", 0)
     goals = [envs.GymnasiumEnv(task).reset(seed=seed)[0]["desired_goal"] for seed in (0, 1)]
     np.testing.assert_array_equal(np.float32(done.stdout.split()), np.ravel(goals))

@@ -1,8 +1,8 @@
 """Which OpenGL library draws, tried in processes of their own: a library is chosen once in each."""
 
-import subprocess
 import sys
 
+import processes
 import pytest
 from environment import users_environment
 
@@ -21,8 +21,8 @@ DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL", "PYOPENGL_PLATFORM")
 def drawn(code: str = DRAW, **variables: str) -> list[str]:
     """What two pictures in a row come to in a process with these environment variables and no other display."""
     here = {name: value for name, value in users_environment().items() if name not in DISPLAYS}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=here | variables)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    done = processes.finish([sys.executable, "-c", code], env=here | variables)
+    assert not done.stderr, done.stderr
     return done.stdout.splitlines()
 
 

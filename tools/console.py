@@ -1,14 +1,12 @@
 """What reaches the terminal: text of a stranger's file cannot drive it, and a reader who goes away stops nothing."""
 
-import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+import crl
 
 _LONGEST_LINE = 2_000  # characters
-_GONE = (errno.EPIPE, errno.EIO, errno.ENXIO)  # a reader that ended, a terminal that was closed
 # Controls that would be carried out (colours, the cursor, the window's title), and what reverses or hides letters.
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200B, 0x200E, 0x200F, 0xFEFF]
 _CONTROLS += [*range(0x2028, 0x202F), *range(0x2060, 0x2070), *range(0xD800, 0xE000)]
@@ -33,50 +31,13 @@ def steady() -> Iterator[None]:
     So `launch.py ... | head` trains to its end, as under a terminal that is closed.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_Steady(stream) for stream in before)
+    sys.stdout, sys.stderr = map(crl.Unbreakable, before)
     try:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         sys.stdout, sys.stderr = before
-
-
-class _Steady:
-    """A text stream whose writes do not fail for want of a reader or a letter."""
-
-    def __init__(self, stream: Any):
-        self._stream = stream
-        if hasattr(stream, "reconfigure"):  # not a test's stand-in
-            stream.reconfigure(errors="replace")
-
-    def write(self, text: str) -> int:
-        """Writes, or does nothing."""
-        try:
-            return self._stream.write(text)
-        except OSError as e:
-            self._end(e)
-            return len(text)
-
-    def flush(self) -> None:
-        """Flushes, or does nothing."""
-        try:
-            self._stream.flush()
-        except OSError as e:
-            self._end(e)
-        except ValueError:  # closed
-            pass
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def _end(self, error: OSError) -> None:
-        if error.errno not in _GONE:
-            raise error
-        # What is buffered would fail again at exit; and threads and libraries write to the descriptor, too.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
 
 
 def _cut(line: str) -> str:

@@ -64,14 +64,14 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
         sys.unraisablehook = _quietly
     warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # Orbax's, of a save that failed
     in_thread, threading.excepthook = threading.excepthook, _in_thread
+    interrupts = _Interrupts()
     with steady():
         try:
             return main(argv)
         except UserError as e:
             return _mistake(e)
         except KeyboardInterrupt:
-            _leave_at_the_next_interrupt()
-            say("Interrupted; the same command resumes from the last saved state.", error=True)
+            interrupts.say()
             return INTERRUPTED
         except Exception as e:
             if (known := _known(e)) is not None:
@@ -80,6 +80,7 @@ def guard(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
             return FAILURE
         finally:
             threading.excepthook = in_thread
+            interrupts.end()
 
 
 def _known(error: Exception) -> str | None:
@@ -113,10 +114,35 @@ def _in_thread(arguments: Any) -> None:
         threading.__excepthook__(arguments)
 
 
-def _leave_at_the_next_interrupt() -> None:
-    """At exit Python waits for threads that save: a second Ctrl-C ends that, without a word."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+class _Interrupts:
+    """The first Ctrl-C raises `KeyboardInterrupt`; a later one, amid what that ends, leaves at once.
+
+    Without it the second would come up in the midst of libraries' threads, as tracebacks.
+    """
+
+    def __init__(self):
+        self._said, self._came, self._before = False, False, None
+        ours = threading.current_thread() is threading.main_thread()
+        if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+            self._before = signal.signal(signal.SIGINT, self._come)
+
+    def _come(self, *_: object) -> None:
+        if self._came:
+            self.say()
+            os._exit(INTERRUPTED)
+        self._came = True
+        raise KeyboardInterrupt
+
+    def say(self) -> None:
+        """Says once what happened."""
+        if not self._said:
+            self._said = True
+            say("Interrupted; the same command resumes from the last saved state.", error=True)
+
+    def end(self) -> None:
+        """Gives Ctrl-C back, unless it came: at exit Python still waits for threads that save."""
+        if self._before is not None and not self._came:
+            signal.signal(signal.SIGINT, self._before)
 
 
 def _mistake(error: UserError, cause: BaseException | None = None) -> int:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ._schedule import Schedule as Schedule
     from ._schedule import check_schedule as check_schedule
     from ._signals import STOP_SIGNALS as STOP_SIGNALS
+    from ._stream import Unbreakable as Unbreakable
     from ._tracker import AbstractTracker as AbstractTracker
     from ._tracker import Started as Started
     from ._train import Interrupted as Interrupted
@@ -71,6 +72,7 @@ _LATER = {
     "Started": "_tracker",
     "TrainState": "_trainer",
     "Trainer": "_trainer",
+    "Unbreakable": "_stream",
     "block_norms": "_block_norms",
     "check_schedule": "_schedule",
     "dot": "energies",
@@ -114,6 +116,7 @@ __all__ = [
     "Started",
     "TrainState",
     "Trainer",
+    "Unbreakable",
     "block_norms",
     "check_schedule",
     "dot",

@@ -64,7 +64,7 @@ def identity(folder: Folder) -> str | None:
         if not isinstance(found, str):
             raise CheckpointError(f"{folder.path / IDENTITY} is damaged: it holds no identity.")
         return found
-    if any(any(steps(folder.folder(kind))) for kind in (SNAPSHOTS, RESUME)):
+    if any(list(steps(folder.folder(kind))) for kind in (SNAPSHOTS, RESUME)):
         raise CheckpointError(
             f"{folder.path} holds checkpoints and no {IDENTITY}: the file is lost, or they were saved by bathyal-crl "
             "0.1, which this version does not read."
@@ -105,7 +105,7 @@ def _is_number(value: object) -> bool:
 
 def _restore(folder: Folder, kind: str, what: str, like: PyTree, step: int | None) -> tuple[int, PyTree]:
     run = identity(folder)
-    if run is None or not any(steps(folder.folder(kind))):
+    if run is None or not list(steps(folder.folder(kind))):
         raise CheckpointError(f"There are no {what} in {folder.path / kind}.")
     checkpoints = Checkpoints(folder.folder(kind), run)
     try:

@@ -40,6 +40,11 @@ class Unbreakable(io.TextIOBase):
         """As the stream does."""
         self._try(self._stream.flush)
 
+    @property
+    def encoding(self) -> str:
+        """The stream's."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
     def isatty(self) -> bool:
         """Whether the stream itself is a terminal."""
         return not self._stream.closed and self._stream.isatty()
