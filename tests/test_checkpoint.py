@@ -235,6 +235,20 @@ def test_a_step_of_another_run_or_under_another_name_does_not_verify(tmp_path: P
     )
 
 
+@reading_damage
+def test_a_damaged_step_is_set_aside_whatever_is_in_its_way(tmp_path: Path):
+    with crl.Run(tmp_path) as run:
+        for step in (10, 20):
+            run.save(moment(step))
+    (tmp_path / "checkpoints" / "resume" / "20" / "record" / "metadata").write_text("{")
+    aside = tmp_path / "checkpoints" / "resume_damaged"
+    aside.mkdir()
+    (aside / "20").write_text("in the way")
+    with crl.Run(tmp_path) as run:
+        assert restore([run], eqx.filter_eval_shape(moment, 0))[0] is not None
+    assert (aside / "20" / "arrays").is_dir()
+
+
 @pytest.mark.parametrize("about", [{"logged": "x"}, {"logged": None}, {"updates": True}, {"logged": 10**30}, []])
 def test_a_record_of_another_form_does_not_verify(tmp_path: Path, about: object):
     with crl.Run(tmp_path) as run:

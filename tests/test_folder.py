@@ -83,6 +83,22 @@ def test_a_pipe_is_not_waited_for(folder: crl.Folder):
     assert refused(lambda: folder.append("pipe", "x")) == f"{place} is not a file."
 
 
+def test_a_second_name_of_a_file_stays_as_it_is(folder: crl.Folder):
+    outside = folder.path.parent / "outside"
+    for act in (folder.append, folder.write):
+        os.link(outside, folder.path / act.__name__)
+        act(act.__name__, " and theirs")
+    assert outside.read_text() == "mine" and folder.text("append") == "mine and theirs"
+
+
+def test_a_file_in_the_place_of_a_directory(folder: crl.Folder):
+    folder.write("x", "file")
+    for name in ("x", "x/y"):
+        place = folder.path / name
+        said = refused(lambda name=name: folder.folder(name, make=True))
+        assert said == f"{place} cannot be made: a file is in its place or above it."
+
+
 def test_what_is_no_file_is_neither_read_nor_written(folder: crl.Folder, monkeypatch: pytest.MonkeyPatch):
     (folder.path / "directory").mkdir()
     monkeypatch.chdir(folder.path)

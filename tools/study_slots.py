@@ -52,7 +52,10 @@ class Job:
     def start(self, slot: int, cores: Sequence[int]) -> None:
         """Starts it on these cores."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._output = self.log.open("ab")
+        folder = crl.Folder(self.log.parent)
+        if self.log.is_file() and self.log.stat().st_nlink > 1:  # it has a second name elsewhere
+            folder.remove(self.log.name)
+        self._output = os.fdopen(folder.open(self.log.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
         with _held(self._hold, cores) as hold, _on(cores):
             self._process = subprocess.Popen(
                 self.command,
@@ -186,6 +189,7 @@ def _noted() -> Iterator[list[int]]:
 @contextmanager
 def _held(path: Path, cores: Sequence[int]) -> Iterator[int]:
     """A file that says which cores a run has, locked as long as a process is left that was given it."""
+    crl.Folder(path.parent).remove(path.name)  # nobody holds it, and it may have a second name elsewhere
     with run_directory.open_lock(path) as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

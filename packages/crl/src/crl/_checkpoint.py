@@ -66,11 +66,7 @@ class Checkpoints:
         """Removes the half-written steps of a killed run; only for the process that writes here."""
         for name in self.folder.names():
             if ".orbax-checkpoint-tmp" in name:
-                leftover = self.folder.path / name
-                if leftover.is_dir() and not leftover.is_symlink():
-                    shutil.rmtree(leftover)
-                else:
-                    leftover.unlink()
+                _remove(self.folder.path / name)
 
     @property
     def busy(self) -> bool:
@@ -125,20 +121,20 @@ class Checkpoints:
         if back != sha256:
             raise CheckpointError(f"Step {step} was saved in {self.directory} and reads back as another one.")
         for old in self.steps()[: -self._keep] if self._keep else ():
-            shutil.rmtree(self.folder.place(str(old)))
+            _remove(self.folder.place(str(old)))
 
     def set_aside(self, after: int) -> None:
         """Moves the steps behind `after` into `<directory>_damaged`, out of the way of new ones."""
         around = Folder(self.directory.parent)
         for step in [step for step in self.steps() if step > after]:
             aside = around.folder(f"{self.directory.name}_damaged", make=True).place(str(step))
-            shutil.rmtree(aside, ignore_errors=True)
+            _remove(aside)
             (self.directory / str(step)).rename(aside)
 
     def remove(self, steps: list[int]) -> None:
         """Removes these steps."""
         for step in steps:
-            shutil.rmtree(self.folder.place(str(step)))
+            _remove(self.folder.place(str(step)))
 
     def restore(self, like: PyTree, step: int | None = None) -> tuple[int, PyTree, list[str]]:
         """Reads a step, or the newest one that verifies.
@@ -264,6 +260,17 @@ def steps(folder: Folder) -> Iterator[int]:
     for name in folder.names():
         if name.isdecimal() and name.isascii() and str(int(name)) == name and folder.place(name).is_dir():
             yield int(name)
+
+
+def _remove(place: Path) -> None:
+    """Removes a directory with all that is in it, or a file, or a link alone."""
+    try:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+    except RecursionError as e:
+        raise FileError(f"{place} is nested too deep to be removed by this program.") from e
 
 
 def _is_count(value: object) -> bool:

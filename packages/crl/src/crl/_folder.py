@@ -52,10 +52,20 @@ class Folder:
 
     def folder(self, name: str | PurePath, make: bool = False) -> "Folder":
         """The directory `name` in this one, made where it is missing and `make` is set."""
-        place = self.place(name)
-        if make:
-            place.mkdir(parents=True, exist_ok=True)
-        return Folder(place)
+        folder = Folder(self.place(name))
+        return folder.make() if make else folder
+
+    def make(self) -> "Folder":
+        """Makes the directory where it is missing, and returns it.
+
+        Raises:
+            FileError: it, or one above it, is a file.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as e:
+            raise FileError(f"{self.path} cannot be made: a file is in its place or above it.") from e
+        return self
 
     def has(self, name: str | PurePath) -> bool:
         """Whether there is something of that name, not reached by a link."""
@@ -117,6 +127,9 @@ class Folder:
         place, new = self.place(name), content.encode("utf-8") if isinstance(content, str) else content
         if place.is_file() and place.stat().st_size == len(new) and self.read(name, len(new)) == new:
             return place
+        return self._replace(place, new)
+
+    def _replace(self, place: Path, new: bytes) -> Path:
         if place.is_dir():
             raise FileError(f"{place} is a directory; a file is to be written there.")
         temporary = place.with_name(f".{secrets.token_hex(16)}.new")
@@ -137,7 +150,13 @@ class Folder:
         return self.write(name, to_json(content, indent=2) + "\n")
 
     def append(self, name: str | PurePath, text: str) -> None:
-        """Adds text to the end of a file and waits until the disk has it."""
+        """Adds text to the end of a file and waits until the disk has it.
+
+        A file that has a second name elsewhere (a hard link) is copied first, so that the other one stays as it is.
+        """
+        place = self.place(name)
+        if place.is_file() and place.stat().st_nlink > 1:
+            self._replace(place, self.read(name, RECORDS_LIMIT))
         with os.fdopen(self.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "wb") as file:
             file.write(text.encode("utf-8"))
             file.flush()

@@ -35,7 +35,7 @@ class Run:
         self._folder = Folder(directory)
         self.directory, self.metrics_file = self._folder.path, self._folder.path / METRICS
         check_path(self.directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self._folder.make()
         found = identity(self._folder)
         self.identity = secrets.token_hex(16) if found is None else found
         self._resume = Checkpoints(self._folder.folder(RESUME, make=True), self.identity, keep=2)
