@@ -1,8 +1,10 @@
 """The evaluation of scripted policies, whose every number is known beforehand."""
 
 import json
+import re
 import sys
 import time
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -128,6 +130,54 @@ def test_an_agent_on_another_device_gets_the_same_numbers():
 def test_a_wrong_number_of_episodes_is_refused(episodes):
     with pytest.raises((ValueError, TypeError), match="episodes"):
         Evaluator(Line(), episodes)
+
+
+@pytest.mark.parametrize(
+    ("task", "episodes", "sentence"),
+    [
+        ({}, 2_000_000_000, "episodes is 2000000000; it must be an integer from 1 to 1,000,000."),
+        (
+            {"episode_length": 2**31 - 1},
+            1,
+            "episodes is 1 and an episode of Line has up to 2,147,483,647 steps, 2,147,483,647 in all; at most "
+            "1,000,000,000 are accepted.",
+        ),
+        (
+            {"episode_length": 1_001},
+            1_000_000,
+            "episodes is 1,000,000 and an episode of Line has up to 1,001 steps, 1,001,000,000 in all; at most "
+            "1,000,000,000 are accepted.",
+        ),
+    ],
+)
+def test_an_evaluation_without_end_is_refused(task, episodes, sentence):
+    with pytest.raises(ValueError) as caught:
+        Evaluator(Line(**task), episodes)
+    assert str(caught.value) == f"evaluation.Evaluator.{sentence}"
+
+
+def test_an_evaluation_larger_than_memory_is_refused(monkeypatch):
+    Evaluator(Line(), 20_000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**6))
+    Evaluator(Line(), 10_000)  # what fits into any memory is not looked at
+    with pytest.raises(ValueError) as caught:
+        Evaluator(Line(), 1_000_000)
+    assert re.fullmatch(
+        r"evaluation\.Evaluator\.episodes is 1,000,000, which takes 0\.\d GB for Line; 0\.0 GB of memory are free\.",
+        str(caught.value),
+    )
+
+
+def test_what_is_not_finite_is_unknown():
+    def lost(obs, goal, key):
+        return jnp.where(goal > 3, jnp.nan, 0.0)
+
+    content = evaluate(Evaluator(Line(), 32), lost, KEY)
+    text = json.dumps(content, allow_nan=False)
+    assert content["eval/distance"] == {"mean": None, "ci_low": None, "ci_high": None, "n": 32, "iqm": None}
+    assert "NaN" not in text and content["eval/time_at_goal"]["mean"] is not None
+    near = [goal["eval/distance"]["mean"] for goal in content["goals"] if goal["goal"][0] <= 3]
+    assert near and None not in near
 
 
 def test_evaluation_json():

@@ -1,6 +1,7 @@
 """Films play everywhere, show what happened, and need no OpenGL."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -12,7 +13,7 @@ import pytest
 from eval_line import Line, go_and_stay, go_on
 
 import envs
-from evaluation import film
+from evaluation import _video, film
 from evaluation._drawing import View, drawings, extent
 from evaluation._first_episode import shoot
 from evaluation._mosaic import BORDER, GAP, HEADER, STRIP, tile_size
@@ -21,8 +22,10 @@ from evaluation._palette import AGENT, FALLEN, GOAL, IDLE, WALL
 KEY = jr.key(0)
 
 
-def decode(path: Path) -> np.ndarray:
+def decode(content: bytes, folder: Path) -> np.ndarray:
     """The frames of a film. ffmpeg is called directly: imageio-ffmpeg forks, which JAX warns about."""
+    path = folder / "film.mp4"
+    path.write_bytes(content)
     options = f"-v error -i {path} -f rawvideo -pix_fmt rgb24 -".split()
     raw = processes.finish([imageio_ffmpeg.get_ffmpeg_exe(), *options], text=False).stdout
     size = re.search(r"Video: h264.*?, yuv420p.*?, (\d+)x(\d+)", describe(path))
@@ -38,28 +41,44 @@ def describe(path: Path) -> str:
 
 def test_a_film_without_opengl_says_so_and_plays_in_browsers(tmp_path, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "disabled")
-    path = tmp_path / "new" / "film.mp4"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     env = envs.PointMaze(episode_length=20)
-    how = film(env, lambda obs, goal, key: goal - obs[:2], KEY, path)
+    content, how = film(env, lambda obs, goal, key: goal - obs[:2], KEY)
     assert how == "Drawn in 2-D from the states. MUJOCO_GL=disabled switches MuJoCo's drawing off."
-    assert decode(path).shape[0] == 21 + 20
-    assert [file.name for file in path.parent.iterdir()] == ["film.mp4"]
+    assert decode(content, tmp_path).shape[0] == 21 + 20
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_film_with_opengl_or_a_reason_why_not(tmp_path):
-    path = tmp_path / "film.mp4"
-    how = film(envs.PointMaze(episode_length=6), lambda obs, goal, key: goal - obs[:2], KEY, path, agents=2)
+def test_a_film_with_opengl_or_a_reason_why_not():
+    content, how = film(envs.PointMaze(episode_length=6), lambda obs, goal, key: goal - obs[:2], KEY, agents=2)
     assert how == "Rendered by MuJoCo." or how.startswith("Drawn in 2-D from the states. M")
-    assert path.stat().st_size > 1000
+    assert len(content) > 1000
+
+
+def test_of_an_endless_episode_the_beginning_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(_video, "MOST_STEPS", 5)
+    for longest, asked in ((None, "2,147,483,647"), (7, "7")):
+        content, how = film(Line(episode_length=2**31 - 1), go_and_stay, KEY, agents=1, longest=longest)
+        assert how.endswith(f" It shows the first 5 of {asked} control steps.")
+        assert len(decode(content, tmp_path)) == 6 + 20
+    for whole in (5, 3):
+        assert "first" not in film(Line(episode_length=2**31 - 1), go_and_stay, KEY, agents=1, longest=whole)[1]
+
+
+@pytest.mark.parametrize("longest", [0, -1, True])
+def test_a_wrong_number_of_steps_is_refused(longest):
+    with pytest.raises(ValueError) as caught:
+        film(Line(), go_on, KEY, longest=longest)
+    assert str(caught.value) == f"evaluation.film.longest is {longest!r}; it must be a positive integer or None."
 
 
 def test_borders_tell_who_is_at_the_goal_and_who_fell(tmp_path):
     # Four agents that never stop; those whose goal is at 3 m fall there, at their goal.
     env = Line(nearest=2, farthest=3, cliff=3.0)
-    path = tmp_path / "film.mp4"
-    film(env, go_on, KEY, path, agents=4)
+    content, _ = film(env, go_on, KEY, agents=4)
     take = shoot(env, go_on, jr.split(KEY, 4))
-    frames = decode(path)
+    frames = decode(content, tmp_path)
     cell = np.array(tile_size(1.0, 4)) + 2 * BORDER + GAP + (STRIP, 0)
     assert len(frames) == 4 + 20, "four moments, and the last one for a second"
     assert set(take.goal[0, :, 0]) == {2.0, 3.0}, "both cases are in the film"
@@ -89,9 +108,8 @@ def test_episodes_that_end_early_stand_still():
 
 
 def test_a_long_episode_is_shown_faster(tmp_path):
-    path = tmp_path / "film.mp4"
-    film(Line(episode_length=999), go_and_stay, KEY, path, agents=1)
-    frames = decode(path)
+    content, _ = film(Line(episode_length=999), go_and_stay, KEY, agents=1)
+    frames = decode(content, tmp_path)
     assert 200 <= len(frames) <= 261, "at most 12 s and the last second"
 
 
@@ -110,9 +128,9 @@ def test_a_maze_is_drawn_as_it_is_written():
 
 
 @pytest.mark.parametrize("agents", [0, 13, 1.5, True])
-def test_a_wrong_number_of_agents_is_refused(tmp_path, agents):
+def test_a_wrong_number_of_agents_is_refused(agents):
     with pytest.raises((ValueError, TypeError), match="agents"):
-        film(Line(), go_on, KEY, tmp_path / "film.mp4", agents=agents)
+        film(Line(), go_on, KEY, agents=agents)
 
 
 def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
@@ -123,12 +141,13 @@ def test_a_film_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
         raise Broken
 
     monkeypatch.setattr("evaluation._mosaic.Mosaic.frame", break_down)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(Broken):
-        film(Line(), go_on, KEY, tmp_path / "film.mp4", agents=1)
+        film(Line(), go_on, KEY, agents=1)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_goals_in_three_dimensions_are_drawn_from_above(tmp_path, monkeypatch):
+def test_goals_in_three_dimensions_are_drawn_from_above(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "disabled")
     env = envs.Humanoid(episode_length=2)
-    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, tmp_path / "film.mp4", agents=2).startswith("Drawn")
+    assert film(env, lambda obs, goal, key: jnp.zeros(17), KEY, agents=2)[1].startswith("Drawn")

@@ -1,14 +1,19 @@
 """What is said of an agent's inside: ways through mazes, maps of known critics, planes, coverage, pictures."""
 
+import io
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from eval_line import Line, go_on
+from matplotlib.collections import LineCollection
 from PIL import Image
 
 import envs
 import evaluation
+from evaluation import _inside_figure
 
 HALL = "1111111/1R00001/1000001/1000001/100G001/1111111"
 SIZE = 2.0
@@ -117,19 +122,75 @@ def test_coverage_by_hand():
 
 
 @pytest.mark.parametrize("covered", [True, False])
-def test_pictures(tmp_path, covered):
+def test_pictures(covered):
     env, rng = envs.PointMaze(), np.random.default_rng(0)
     places, maps = evaluation.value_maps(env, lambda obs, action, goal: -obs[0], still, jr.key(0))
-    evaluation.value_map_figure(places, maps[0], tmp_path / "map.png")
+    drawn = [evaluation.value_map_figure(places, maps[0])]
     norms = {"stream": [1.0, 2.0, 3.0], "branch": [1.0, 1.5], "gradient": [0.1, 0.01]}
-    ways = rng.normal(size=(3, 9, 4))
-    plane = evaluation.principal_plane(ways.reshape(-1, 4))
+    ways = [rng.normal(size=(steps, 4)) for steps in (9, 4, 1)]  # episodes of any length, one that ended at once
+    plane, goals = evaluation.principal_plane(np.concatenate(ways)), rng.normal(size=(3, 4))
     replay = evaluation.coverage(rng.normal(size=(30, 2)), 0.5) if covered else None
-    evaluation.inside_figure({"phi": norms, "other": norms}, plane, ways, ways[:, 0], replay, tmp_path / "in.png")
-    assert {path.name for path in tmp_path.iterdir()} == {"map.png", "in.png"}  # no partial file is left
-    for name in ("map.png", "in.png"):
-        picture = Image.open(tmp_path / name)
+    drawn.append(evaluation.inside_figure({"phi": norms, "other": norms}, plane, ways, goals, replay))
+    for content in drawn:
+        picture = Image.open(io.BytesIO(content))
         assert picture.width == 1600 and len(picture.convert("RGB").getcolors(1 << 20)) > 50
+
+
+def test_a_walk_is_one_episode_cut_where_it_ended():
+    env = Line(nearest=1, farthest=6, cliff=4.0)  # the first state at 4 m ends an episode
+
+    def some_go(obs, goal, key):
+        return jnp.where(goal[0] > 3, go_on(obs, goal, key), 0.0)
+
+    seen = evaluation.walk(env, some_go, jr.key(0), 8, 1_000)
+    runs = seen.goal[:, 0] > 3
+    assert runs.any() and not runs.all()
+    np.testing.assert_array_equal(seen.length, np.where(runs, 4, env.episode_length))
+    for obs, action, length, goes in zip(seen.obs, seen.action, seen.length, runs, strict=True):
+        np.testing.assert_array_equal(obs[:length, 0], np.arange(length) if goes else 0)
+        np.testing.assert_array_equal(action[:length, 0], float(goes))
+    np.testing.assert_array_equal(evaluation.walk(env, some_go, jr.key(0), 8, 3).length, 3)
+    endless = Line(episode_length=2**31 - 1)
+    assert evaluation.walk(endless, go_on, jr.key(0), 2, 5).obs.shape == (2, 5, 2)
+
+
+def test_no_line_joins_two_episodes(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        _inside_figure, "LineCollection", lambda pieces, **_: drawn.append(pieces) or LineCollection([])
+    )
+    norms = {"stream": [1.0, 2.0], "branch": [1.0], "gradient": [0.1]}
+    ways = [np.arange(8.0).reshape(4, 2), np.arange(4.0).reshape(2, 2) + 100]
+    plane = evaluation.principal_plane(np.concatenate(ways))
+    evaluation.inside_figure({"phi": norms}, plane, ways, np.zeros((2, 2)), None)
+    assert [len(pieces) for pieces in drawn] == [3, 1]
+    for pieces, way in zip(drawn, ways, strict=True):
+        np.testing.assert_allclose(np.array(pieces)[:, 0], plane.project(way)[:-1])
+        np.testing.assert_allclose(np.array(pieces)[:, 1], plane.project(way)[1:])
+
+
+FAR = "from the origin; at most 1e+08 squares within 1e+15 are counted."
+
+
+@pytest.mark.parametrize(
+    ("achieved", "sentence"),
+    [
+        (np.array([[0.0, 0.0], [np.nan, 0.0]]), "Coverage is of states that are finite; some are not."),
+        (np.array([[0.0, 0.0], [1e5, 1e5]]), f"The states lie in a box of 1e+05 by 1e+05 squares, 1e+05 {FAR}"),
+        (np.array([[1e30, 0.0]]), f"The states lie in a box of 1 by 1 squares, 1e+30 {FAR}"),
+    ],
+)
+def test_states_that_no_box_holds(achieved, sentence):
+    with pytest.raises(ValueError) as caught:
+        evaluation.coverage(achieved, 1.0)
+    assert str(caught.value) == sentence
+
+
+def test_a_maze_too_large_for_path_lengths_says_so():
+    rows = ["1" * 120, "1R" + "0" * 116 + "G1", *["1" + "0" * 118 + "1"] * 100, "1" * 120]
+    with pytest.raises(ValueError) as caught:
+        evaluation.Places(envs.Maze("/".join(rows), 1.0))
+    assert str(caught.value) == "A maze of 103 by 120 cells is too large for path lengths; 10,000 are accepted."
 
 
 def test_ranks_of_a_map_are_even():

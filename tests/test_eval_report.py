@@ -1,22 +1,23 @@
-"""The learning curve and the page: complete, self-contained, and safe to open."""
+"""The learning curve and the page of a run: complete, self-contained, and safe to open."""
 
 import base64
+import io
 import json
 import re
-import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import jax.random as jr
 import pytest
 from eval_line import Line, go_and_stay
 from PIL import Image
 
-from evaluation import Evaluator, curve, evaluate, report
+from evaluation import Evaluation, Evaluator, Metadata, RunContent, curve, evaluate, report
 from evaluation._tables import goals_table
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
 SVG = {"path", "line", "rect", "circle"}
+ATTACK = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"' style="
 
 
 class Page(HTMLParser):
@@ -32,6 +33,9 @@ class Page(HTMLParser):
         self.tags.append(tag)
         self.loads += [value for name, value in attrs if name in ("src", "href", "poster", "srcset", "action")]
         assert not any(name.startswith("on") for name, _ in attrs)
+        for name, value in attrs:
+            if name == "style":  # a length, a share, or a colour of ours
+                assert re.fullmatch(r"[\w:.%;\-, ()]*", value), value
         if tag not in VOID:
             self.open.append(tag)
 
@@ -42,68 +46,61 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def write_metrics(path, points=40):
-    """A run that learns, with the torn last line of a killed one."""
-    with path.open("w") as file:
-        for i in range(points):
-            line = {
-                "env_steps": 1000 * i,
-                "updates": 10 * i,
-                "seconds": 3.0 * i,
-                "train/critic_loss": 5 - 0.1 * i,
-            }
-            if i % 5 == 0:
-                line |= {
-                    "eval/time_at_goal_fraction": i / points,
-                    "eval/success_any": i / points,
-                    "eval/distance": 2.0,
-                }
-            file.write(json.dumps(line) + "\n")
-        file.write('{"env_steps": 4')
+def records(points=40) -> list[dict]:
+    """The metrics of a run that learns."""
+    found = []
+    for i in range(points):
+        record = {"env_steps": 1000 * i, "updates": 10 * i, "seconds": 3.0 * i, "train/critic_loss": 5 - 0.1 * i}
+        if i % 5 == 0:
+            share = i / points
+            record |= {"eval/time_at_goal_fraction": share, "eval/success_any": share, "eval/distance": 2.0}
+        found.append(record)
+    return found
+
+
+META = {
+    "name": "line",
+    "command": "python tools/launch.py --gin line.gin",
+    "seed": 7,
+    "git_commit": "0123456789abcdef0123456789abcdef01234567",
+    "versions": {"jax": "0.10.2"},
+    "engine": "native",
+    "env": {"name": "Line", "episode_length": 12, "control_step": 0.1, "threshold": 0.5},
+    "parameters": {"actor": 123456},
+    "weather": "calm",
+}
 
 
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory):
-    """A whole run directory."""
-    tmp_path = tmp_path_factory.mktemp("run")
-    write_metrics(tmp_path / "metrics.jsonl")
-    meta = {
-        "name": "line",
-        "command": "python tools/launch.py --gin line.gin",
-        "seed": 7,
-        "git_commit": "0123456789abcdef0123456789abcdef01234567",
-        "versions": {"jax": "0.10.2"},
-        "engine": "native",
-        "env": {"name": "Line", "episode_length": 12, "control_step": 0.1, "threshold": 0.5},
-        "parameters": {"actor": 123456},
-        "weather": "calm",
-    }
-    (tmp_path / "meta.json").write_text(json.dumps(meta))
+def numbers() -> dict:
+    """The content of an `evaluation.json`."""
     content = evaluate(Evaluator(Line(), 32), go_and_stay, jr.key(0))
     content["task"] |= {"maze": "1111/1R01/10G1/1111", "cell_size": 1.0}
-    (tmp_path / "evaluation.json").write_text(json.dumps(content))
-    (tmp_path / "operative_config.gin").write_text("# what was used\ncrl.train.seed = 7\n")
-    (tmp_path / "film.mp4").write_bytes(b"not really a film")
-    curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-    return tmp_path
+    return content
 
 
 @pytest.fixture
-def run(whole_run, tmp_path):
-    """A copy of it that a test may spoil."""
-    return Path(shutil.copytree(whole_run, tmp_path / "run"))
+def run(numbers) -> RunContent:
+    """All that a page can show."""
+    return RunContent(
+        name="folder",
+        meta=Metadata.from_json(META, "meta.json"),
+        evaluation=Evaluation.from_json(numbers, "evaluation.json"),
+        records=records(),
+        operative_config="# what was used\ncrl.train.seed = 7\n",
+        curve=curve(records()),
+        film=b"not really a film",
+    )
 
 
-def test_the_page_holds_everything_and_loads_nothing(run):
-    path = report(run)
-    text = path.read_text()
+def test_the_page_holds_everything_and_loads_nothing(run, numbers):
+    text = report(run)
     page = Page(text)
-    assert path == run / "report.html"
     assert page.loads and all(value.startswith("data:") for value in page.loads)
     assert not re.search(r"(src|href|url\()\s*=?\s*[\"']?https?:", text) and "@import" not in text
     film, picture = (base64.b64decode(value.split(",")[1]) for value in page.loads)
-    assert film == (run / "film.mp4").read_bytes() and picture == (run / "curve.png").read_bytes()
-    share = json.loads((run / "evaluation.json").read_text())["eval/time_at_goal_fraction"]
+    assert film == run.film and picture == run.curve
+    share = numbers["eval/time_at_goal_fraction"]
     for expected in (
         f"{100 * share['mean']:.0f}<i>%</i>",
         f"{100 * share['ci_low']:.1f} to {100 * share['ci_high']:.1f}%, 32 episodes",
@@ -118,9 +115,9 @@ def test_the_page_holds_everything_and_loads_nothing(run):
         "<i># what was used</i>",
         "1 min 57 s",
         '<svg class="maze"',
+        "<h1>line</h1>",
     ):
         assert expected in text, expected
-    assert not list(run.glob(".*"))
 
 
 def test_every_goal_is_shown_with_its_spread():
@@ -129,96 +126,125 @@ def test_every_goal_is_shown_with_its_spread():
     assert "1, 2.5" in text and "<td>10</td>" in text and "50.0%<br><small>20.0 – 80.0%</small>" in text
 
 
-def test_nothing_of_a_foreign_run_is_executed(run):
-    attack = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
-    (run / "meta.json").write_text(
-        json.dumps(
-            {
-                "name": attack,
-                "command": attack,
-                attack: attack,
-                "versions": {attack: [attack]},
-                "env": {"name": attack},
-            }
+def test_nothing_of_a_foreign_run_is_executed(run, numbers):
+    meta = {
+        "name": ATTACK,
+        "command": [ATTACK],
+        ATTACK: ATTACK,
+        "versions": {ATTACK: [ATTACK]},
+        "env": {"name": ATTACK},
+        "git_commit": "0" * 40 + ATTACK,
+    }
+    content = numbers | {"interval": ATTACK, f"eval/{ATTACK}": {"mean": 0.5, "ci_low": 0.1, "n": 3}}
+    content["task"] = numbers["task"] | {"maze": f"11/1R{ATTACK}"}
+    text = report(
+        replace(
+            run,
+            name=ATTACK,
+            meta=Metadata.from_json(meta, "meta.json"),
+            evaluation=Evaluation.from_json(content, "evaluation.json"),
+            config=f"a = '{ATTACK}'\n# {ATTACK}\n{ATTACK}",
+            records=[{"env_steps": 1, "eval/success_any": 0.5, ATTACK: ATTACK}],
         )
     )
-    (run / "operative_config.gin").write_text(f"a = '{attack}'\n# {attack}\n{attack}")
-    content = json.loads((run / "evaluation.json").read_text())
-    content["interval"] = content["eval/" + attack] = attack
-    content["eval/" + attack] = {"mean": attack, "ci_low": attack, "n": attack}
-    content["task"]["maze"] = f"11/1{attack}"
-    (run / "evaluation.json").write_text(json.dumps(content))
-    (run / "metrics.jsonl").write_text(json.dumps({"env_steps": 1, "eval/success_any": 0.5, attack: attack}) + "\n")
-    text = report(run).read_text()
     assert "<script>alert" not in text and "<img" not in text
     Page(text)
 
 
-@pytest.mark.parametrize("missing", ["meta.json", "metrics.jsonl", "evaluation.json", "film.mp4", "curve.png"])
+@pytest.mark.parametrize("missing", ["meta", "records", "evaluation", "film", "curve"])
 def test_what_is_missing_is_left_out(run, missing):
-    (run / missing).unlink()
-    Page(report(run).read_text())
+    nothing = {"meta": Metadata(), "records": ()}.get(missing)
+    Page(report(replace(run, **{missing: nothing})))
 
 
-def test_a_run_that_has_only_begun_has_a_page(tmp_path):
-    text = report(tmp_path).read_text()
-    assert "No evaluation yet" in text
+def test_a_run_that_has_only_begun_has_a_page():
+    text = report(RunContent("folder"))
+    assert "No evaluation yet" in text and "<h1>folder</h1>" in text
     Page(text)
 
 
 def test_without_evaluation_json_the_last_evaluation_of_training_counts(run):
-    (run / "evaluation.json").unlink()
-    text = report(run).read_text()
+    text = report(replace(run, evaluation=None))
     assert "88<i>%</i>" in text and "the last evaluation during training" in text
 
 
-def test_another_place_for_a_later_evaluation(run, tmp_path):
-    out = tmp_path / "later"
-    out.mkdir()
-    (out / "film.mp4").write_bytes(b"another film")
-    before = sorted(run.iterdir())
-    path = report(run, out)
-    assert path == out / "report.html" and base64.b64encode(b"another film").decode() in path.read_text()
-    assert sorted(run.iterdir()) == before
+def test_numbers_that_are_not_known_are_shown_as_such(run, numbers):
+    spread = {"mean": None, "ci_low": None, "ci_high": None, "n": 4, "iqm": None}
+    content = {name: spread if name.startswith("eval/") else value for name, value in numbers.items()}
+    content["goals"] = [{"goal": [1.0, 2.0], "n": 4, "eval/success_any": spread}]
+    found = Evaluation.from_json(content, "evaluation.json")
+    text = report(replace(run, evaluation=found, film=None, curve=None))
+    assert "No evaluation yet" in text and not re.search(r"\bnan\b|None", text)
+    Page(text)
 
 
-@pytest.mark.parametrize("damage", ["{", "[1]"])
-@pytest.mark.parametrize("name", ["meta.json", "evaluation.json"])
-def test_a_damaged_file_is_named(run, name, damage):
-    (run / name).write_text(damage)
-    with pytest.raises(ValueError, match=name):
-        report(run)
+SPREAD = {"mean": 1.0, "ci_low": 0.0, "ci_high": 2.0, "n": 3}
 
 
-def test_a_directory_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(ValueError, match="nowhere does not exist"):
-        report(tmp_path / "nowhere")
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"eval/x": 3}, "expected `object`, got `int` at metrics[...]"),
+        ({"eval/x": {"mean": "3"}}, "expected `float | null`, got `str` at metrics[...].mean"),
+        ({"eval/x": {}}, "object missing required field `mean` at metrics[...]"),
+        ({"goals": [{"goal": [1.0, 2.0], "n": -1}]}, "expected `int` >= 0 at goals[0].n"),
+        ({"goals": [{"goal": [], "n": 1}]}, "expected `array` of length >= 1 at goals[0].goal"),
+        ({"goals": [{"goal": [0.0], "n": 1}] * 50_001}, "expected `array` of length <= 50000 at goals"),
+        ({"task": {"maze": "1" * 40_001}}, "expected `str` of length <= 40000 at task.maze"),
+        ({"task": {"cell_size": 0}}, "expected `float` > 0.0 at task.cell_size"),
+        ({"run": {"step": 1.5}}, "expected `int | null`, got `float` at run.step"),
+        ({"run": []}, "expected `object | null`, got `array` at run"),
+        ({"eval/x": {"mean": 10**400}}, "number out of range at metrics[...].mean"),
+    ],
+)
+def test_an_evaluation_that_is_none_is_refused_in_one_sentence(content, sentence):
+    with pytest.raises(ValueError) as caught:
+        Evaluation.from_json(content, "r/evaluation.json")
+    assert str(caught.value) == f"r/evaluation.json is damaged: {sentence}."
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"name": 3}, "expected `str | null`, got `int` at name"),
+        ({"env": "PointMaze"}, "expected `object | null`, got `str` at env"),
+        ({"env": {"threshold": "0.5"}}, "expected `float | null`, got `str` at env.threshold"),
+        ({"command": {"a": 1}}, "expected `str | array | null`, got `object` at command"),
+        ({"parameters": {"actor": 1.5}}, "expected `int`, got `float` at parameters[...]"),
+    ],
+)
+def test_metadata_that_is_none_is_refused_in_one_sentence(content, sentence):
+    with pytest.raises(ValueError) as caught:
+        Metadata.from_json(content, "r/meta.json")
+    assert str(caught.value) == f"r/meta.json is damaged: {sentence}."
+
+
+def test_long_and_deep_facts_are_cut():
+    deep = inner = []
+    for _ in range(900):
+        inner.append([])
+        inner = inner[0]
+    meta = {"long": "x" * 10**7, "deep": deep, "many": dict.fromkeys(map(str, range(10**5)), 1), "huge": 10**5_000}
+    text = report(RunContent("folder", Metadata.from_json(meta, "meta.json")))
+    assert len(text) < 100_000 and "…" in text
+    Page(text)
 
 
 @pytest.mark.parametrize("points", [0, 1, 2, 3000])
-def test_the_curve_of_a_run_of_any_length(tmp_path, points):
-    write_metrics(tmp_path / "metrics.jsonl", points)
-    curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-    with Image.open(tmp_path / "curve.png") as picture:
-        assert picture.width == 1600
-    Page(report(tmp_path).read_text())
-    assert not list(tmp_path.glob(".*"))
+def test_the_curve_of_a_run_of_any_length(points):
+    with Image.open(io.BytesIO(curve(records(points)))) as picture:
+        assert picture.width == 1600 and picture.format == "PNG"
+    Page(report(RunContent("folder", records=records(points))))
 
 
-def test_the_curve_of_a_run_without_metrics(tmp_path):
-    curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-    assert (tmp_path / "curve.png").stat().st_size > 5000
+def test_a_name_is_no_formula():
+    plain, odd = curve(records(3), "a"), curve(records(3), r"$\frac{$ of $x")
+    assert plain != odd
 
 
-def test_a_damaged_line_is_named(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"env_steps": 1}\nnonsense\n{"env_steps": 2}\n')
-    with pytest.raises(ValueError, match=r"Line 2 of .*metrics\.jsonl"):
-        curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-
-
-def test_values_that_are_no_numbers_are_left_out(tmp_path):
-    lines = [{"env_steps": i, "train/critic_loss": value} for i, value in enumerate([1.0, float("nan"), None, 2.0])]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    curve(tmp_path / "metrics.jsonl", tmp_path / "curve.png")
-    data = re.search(r'<script type="application/json">(.*?)</script>', report(tmp_path).read_text())
+def test_values_that_are_no_numbers_or_too_large_to_draw_are_left_out():
+    values = [1.0, float("nan"), None, 2.0, 1e299, 10**400, True]
+    found = [{"env_steps": i, "train/critic_loss": value} for i, value in enumerate(values)]
+    assert curve(found) == curve([found[0], found[3]])
+    data = re.search(r'<script type="application/json">(.*?)</script>', report(RunContent("folder", records=found)))
     assert data and json.loads(data[1])["lines"] == [["critic loss", [0, 3], [1, 2]]]

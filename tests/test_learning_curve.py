@@ -6,7 +6,8 @@ from pathlib import Path
 import learning_curve
 import pytest
 import results
-from exits import UserError
+
+import crl
 
 
 def write(directory: Path, scores: list[float]) -> None:
@@ -37,8 +38,9 @@ def test_what_was_never_there_is_not_told(tmp_path):
     learned = results.learned(tmp_path, 300)
     assert learned == {"final": 0, "area": 0, "reached": None}
     (tmp_path / "metrics.jsonl").write_text("no line\n{}\n")
-    with pytest.raises(UserError, match="is damaged: line 1 is no line of metrics"):
+    with pytest.raises(crl.FileError) as caught:
         results.learned(tmp_path, 300)
+    assert str(caught.value) == f"{tmp_path / 'metrics.jsonl'} is damaged: line 1 is no record of metrics."
 
 
 def run(learned: dict) -> dict:

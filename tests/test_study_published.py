@@ -7,6 +7,7 @@ import composition
 import equinox as eqx
 import exits
 import jax.random as jr
+import pages
 import pytest
 import reading
 import study
@@ -83,17 +84,16 @@ def test_they_are_drawn_over_the_study_s_own(tmp_path):
         "source": "a <book>",
         "curves": {"depth8": {"env_steps": [4_000, 8_000, 12_000], "mean": [0.1, 0.5, 0.7]}},
     }
-    pages, pictures = [], []
+    texts, pictures = [], []
     for extra in (None, theirs):
         study_results.write(found | {"published": extra}, tmp_path)
-        pages.append(evaluation.study_page(tmp_path).read_text())
-        evaluation.study_figure(found | {"published": extra}, tmp_path / "figure.png")
-        pictures.append((tmp_path / "figure.png").read_bytes())
-    Page(pages[1])
-    assert "published" not in pages[0].lower() and pages[1].count("depth 8, published") >= 1
-    assert "Published curves: a &lt;book&gt;." in pages[1] and "depth 4, published" not in pages[1]
+        texts.append(pages.write_study_page(tmp_path).read_text(encoding="utf-8"))
+        pictures.append(evaluation.study_figure(found | {"published": extra}))
+    Page(texts[1])
+    assert "published" not in texts[0].lower() and texts[1].count("depth 8, published") >= 1
+    assert "Published curves: a &lt;book&gt;." in texts[1] and "depth 4, published" not in texts[1]
     (chart,) = (
-        part.split("</script>")[0] for part in pages[1].split('application/json">')[1:] if "time" not in part[:20]
+        part.split("</script>")[0] for part in texts[1].split('application/json">')[1:] if "time" not in part[:20]
     )
     lines = json.loads(chart)["lines"]
     assert ["depth 8, published", [4000, 8000, 12000], [0.1, 0.5, 0.7]] in lines and len(lines) == 3

@@ -1,11 +1,13 @@
 """What a study says of its runs, on curves written by hand, and the page that shows it."""
 
+import io
 import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pages
 import pytest
 import study_results
 from exits import UserError
@@ -14,6 +16,7 @@ from scipy import stats
 from study_grid import Cell, Run
 from test_eval_report import Page
 
+import crl
 import evaluation
 
 SCORE = study_results.SCORE
@@ -32,9 +35,8 @@ def a_run(out: Path, values: dict[str, str], seed: int, final: float) -> Run:
     lines = [
         {"env_steps": 1_000 * i, "updates": 10 * i, "seconds": 2.0 * i, SCORE: score} for i, score in enumerate(scores)
     ]
-    text = (
-        "".join(json.dumps(line) + "\n" for line in lines) + '{"env_steps": 14500, "updates": 145, "seconds": 29.0}\n'
-    )
+    lines.append({"env_steps": 14_500, "updates": 145, "seconds": 29.0, "train/critic_loss": 1.0})
+    text = "".join(json.dumps(line) + "\n" for line in lines)
     (run.directory / "metrics.jsonl").write_text(text)
     (run.directory / "meta.json").write_text('{"parameters": {"actor": 7, "all": 1234}}')
     (run.directory / "report.html").write_text("<html>")
@@ -84,7 +86,7 @@ def test_where_thresholds_are_reached(study, tmp_path):
     found = study_results.collect(study, ORIGIN, (0.1, 0.64))
     assert [at["env_steps"] for at in found["cells"][-1]["runs"][2]["reached"]] == [2_000, 10_000]
     study_results.write(found, tmp_path)
-    text = evaluation.study_page(tmp_path).read_text()
+    text = pages.write_study_page(tmp_path).read_text(encoding="utf-8")
     assert "<th>Steps to 10% (median)</th><th>Steps to 64% (median)</th>" in text
     assert "<td>2k, 20 updates, 0.1 min <small>3 of 3</small></td><td>– <small>1 of 3</small></td>" in text
 
@@ -157,15 +159,26 @@ def test_curves_are_compared_where_all_runs_were_evaluated(study, tmp_path):
 
 def test_damaged_metrics_are_named(study, tmp_path):
     (tmp_path / "depth4/seed0/metrics.jsonl").write_text('{"env_steps": 1\n{"env_steps": 14500}\n')
-    with pytest.raises(UserError, match=r"metrics.jsonl is damaged: line 1"):
+    with pytest.raises(crl.FileError) as caught:
         study_results.collect(study, ORIGIN)
+    file = tmp_path / "depth4/seed0/metrics.jsonl"
+    assert str(caught.value) == f"{file} is damaged: line 1 is no record of metrics."
+
+
+@pytest.mark.parametrize("parameters", ["many", [1], {"actor": "7"}])
+def test_damaged_metadata_is_named(study, tmp_path, parameters):
+    file = tmp_path / "depth4/seed0/meta.json"
+    file.write_text(json.dumps({"parameters": parameters}))
+    with pytest.raises(UserError) as caught:
+        study_results.collect(study, ORIGIN)
+    assert str(caught.value).startswith(f"{file} is damaged: expected ") and "parameters" in str(caught.value)
 
 
 def page(runs: list[Run], out: Path, **more: str) -> str:
     study_results.write(study_results.collect(runs, ORIGIN) | more, out)
-    path = evaluation.study_page(out)
+    path = pages.write_study_page(out)
     assert sorted(out.glob("*report*")) == [path]
-    return path.read_text()
+    return path.read_text(encoding="utf-8")
 
 
 def test_the_page_shows_the_point_and_loads_nothing(study, tmp_path):
@@ -249,18 +262,16 @@ def test_a_difference_that_may_be_chance_is_called_that(tmp_path):
 
 
 def test_a_study_without_results(tmp_path):
-    with pytest.raises(ValueError, match=r"holds no study\.json"):
-        evaluation.study_page(tmp_path)
     runs = [Run(Cell("depth4", {"depth": "4"}, LENGTH), 0, tmp_path / "depth4" / "seed0")]
     study_results.write(study_results.collect(runs, ORIGIN), tmp_path)
-    with pytest.raises(ValueError, match="holds no finished run"):
-        evaluation.study_page(tmp_path)
+    with pytest.raises(UserError) as caught:
+        pages.write_study_page(tmp_path)
+    assert str(caught.value) == f"{tmp_path / 'study.json'} holds no finished run."
 
 
 @pytest.mark.parametrize("runs", [slice(None), slice(0, 1)])
 def test_the_figure_is_drawn(study, tmp_path, runs):
     found = study_results.collect(study[runs], ORIGIN)
-    evaluation.study_figure(found, tmp_path / "figure.png", "depth")
-    with Image.open(tmp_path / "figure.png") as picture:
+    with Image.open(io.BytesIO(evaluation.study_figure(found, "$\\depth$"))) as picture:
         assert picture.width == 1600
         assert len(picture.convert("RGB").getcolors(2**24)) > 50

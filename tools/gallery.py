@@ -9,6 +9,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import UInt8
 
+import crl
 import envs
 import evaluation
 
@@ -41,14 +42,19 @@ def picture(
 def still(env: envs.AbstractEnv, file: Path, seed: int) -> str:
     """Writes `picture` as a PNG; returns the file, or why there is none."""
     try:
-        iio.imwrite(file, picture(env, seed))
+        content = png(picture(env, seed))
     except envs.NoRenderer as e:
         return f"No picture: {e}"
-    return str(file)
+    return str(crl.Folder(file.parent).write(file.name, content))
+
+
+def png(picture: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """A picture as a PNG."""
+    return iio.imwrite("<bytes>", picture, extension=".png")
 
 
 def film(env: envs.AbstractEnv, file: Path, seed: int, agents: int, steps: int) -> str:
     """Writes the first `steps` control steps of uniform actions as an mp4; returns how it was drawn, and the file."""
     policy, title = envs.UniformPolicy(env.action_size), file.parent.name
-    how = evaluation.film(env, policy, jr.key(seed), file, agents, title, stochastic=True, longest=steps)
-    return f"{how}\n{file}"
+    content, how = evaluation.film(env, policy, jr.key(seed), agents, title, stochastic=True, longest=steps)
+    return f"{how}\n{crl.Folder(file.parent).write(file.name, content)}"

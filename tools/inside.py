@@ -13,6 +13,7 @@ import exits
 import run_directory
 import saved_agent
 from absl import flags
+from console import say
 from exits import UserError
 
 FLAGS = flags.FlagValues()
@@ -45,10 +46,10 @@ def main(argv: Sequence[str]) -> int:
 
     devices.check(FLAGS.device)
     found = inside_views.write(inside_views.look(configuration, directory), out, _origin([*argv], directory))
-    print(inside_views.table(found))
+    say(inside_views.table(found))
     for name in inside_views.FILES:
         if (out / name).is_file():
-            print(out / name)
+            say(out / name)
     return exits.SUCCESS
 
 
@@ -57,15 +58,14 @@ def _study(argv: list[str]) -> int:
         raise UserError("--out does not go with --study, which writes into the runs and the study.")
     study = run_directory.given(FLAGS.study)
     devices.prepare(FLAGS.device)
+    import pages
     import study_inside
     import study_tested
 
-    import evaluation
-
     found = study_tested.read(study)
     devices.check(FLAGS.device)
-    print(study_inside.look(study, found, _origin(argv, study), FLAGS.trust_config))
-    print(f"\n{study / study_inside.FILE}\n{evaluation.study_page(study)}")
+    say(study_inside.look(study, found, _origin(argv, study), FLAGS.trust_config))
+    say(f"\n{study / pages.INSIDE}\n{pages.write_study_page(study)}")
     return exits.SUCCESS
 
 

@@ -9,7 +9,7 @@ import exits
 import jax
 import jax.random as jr
 import numpy as np
-import run_directory
+import pages
 import saved_agent
 from configuration import Configuration
 from exits import UserError
@@ -18,8 +18,8 @@ import crl
 import envs
 import evaluation
 
-NUMBERS, MAP, FIGURE = FILES = ("inside.json", "value_map.png", "inside.png")
-_BATCH, _EPISODES = 512, 12
+NUMBERS, MAP, FIGURE = FILES = (pages.INSIDE, pages.MAP, pages.FIGURE)
+_BATCH, _EPISODES, _LONGEST = 512, 12, 5_000  # of the critic's batch; episodes that are embedded, and their steps
 
 
 class Inside(NamedTuple):
@@ -29,7 +29,7 @@ class Inside(NamedTuple):
         step: env steps of the agent.
         places, maps: of a maze, see `evaluation.value_maps`; `None` elsewhere, and `why` says why.
         norms: of every network's blocks.
-        ways, goals: phi(s, a) along some episodes, [episode, time, embedding], and psi of their goals.
+        ways, goals: phi(s, a) along some episodes, [time, embedding] each, and psi of their goals.
         plane: in which those lie.
         covered: the replay.
     """
@@ -39,7 +39,7 @@ class Inside(NamedTuple):
     maps: list[evaluation.ValueMap] | None
     why: str
     norms: dict[str, crl.BlockNorms]
-    ways: np.ndarray
+    ways: list[np.ndarray]
     goals: np.ndarray
     plane: evaluation.Plane
     covered: evaluation.Coverage | None
@@ -76,10 +76,12 @@ def look(configuration: Configuration, directory: Path) -> Inside:
     except ValueError as e:
         why = str(e)
     ways, goals = _embedded(env, policy, networks.critic, episodes)
-    plane = evaluation.principal_plane(ways.reshape(-1, ways.shape[-1]))
-    return Inside(
-        int(state.env_steps), places, maps, why, norms, ways, goals, plane, _coverage(trainer.env, state.replay)
-    )
+    try:
+        plane = evaluation.principal_plane(np.concatenate(ways))
+        covered = _coverage(trainer.env, state.replay)
+    except ValueError as e:
+        raise UserError(f"{directory}: {e}") from e
+    return Inside(int(state.env_steps), places, maps, why, norms, ways, goals, plane, covered)
 
 
 def write(found: Inside, out: Path, origin: dict[str, Any]) -> dict[str, Any]:
@@ -100,11 +102,13 @@ def write(found: Inside, out: Path, origin: dict[str, Any]) -> dict[str, Any]:
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        run_directory.write_json(out / NUMBERS, content)
-        evaluation.inside_figure(layers, found.plane, found.ways, found.goals, found.covered, out / FIGURE)
+        folder = crl.Folder(out)
+        folder.write_json(NUMBERS, content)
+        figure = evaluation.inside_figure(layers, found.plane, found.ways, found.goals, found.covered)
+        folder.write(FIGURE, figure)
         if found.maps is not None and found.places is not None:
             farthest = max(found.maps, key=lambda one: one.path[np.isfinite(one.path)].max())
-            evaluation.value_map_figure(found.places, farthest, out / MAP)
+            folder.write(MAP, evaluation.value_map_figure(found.places, farthest))
     except OSError as e:
         if exits.out_of_space(e):
             raise
@@ -152,19 +156,15 @@ def _batch(trainer: crl.Trainer, replay: crl.Replay, key: jax.Array) -> crl.Batc
     )
 
 
-def _embedded(env: envs.AbstractEnv, policy: envs.Policy, critic: Any, key: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-    """phi along whole episodes (those that end early stay where they ended), and psi of their goals."""
-    begin, act = jr.split(key)
-    episodes = envs.Episodes(env)
-
-    @jax.jit
-    def go() -> tuple[jax.Array, jax.Array]:
-        state = episodes.reset(jr.split(begin, _EPISODES))
-        way = envs.rollout(episodes, state, policy, env.episode_length, jr.split(act, _EPISODES))[1]
-        return jax.vmap(critic.embed)(way.obs, way.action), jax.vmap(critic.psi)(way.goal[0])
-
-    ways, goals = go()
-    return np.asarray(ways).swapaxes(0, 1), np.asarray(goals)
+def _embedded(
+    env: envs.AbstractEnv, policy: envs.Policy, critic: Any, key: jax.Array
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """phi along the first episodes of some environments, each cut where it ended, and psi of their goals."""
+    seen = evaluation.walk(env, policy, key, _EPISODES, _LONGEST)
+    ways, goals = jax.jit(lambda obs, action, goal: (jax.vmap(critic.embed)(obs, action), jax.vmap(critic.psi)(goal)))(
+        seen.obs, seen.action, seen.goal
+    )
+    return [way[:length] for way, length in zip(np.asarray(ways), seen.length, strict=True)], np.asarray(goals)
 
 
 def _coverage(env: envs.AbstractEnv, replay: crl.Replay) -> evaluation.Coverage | None:

@@ -156,17 +156,20 @@ def _train(configuration: Configuration, runs: dict[int | None, Path], name: str
 
 def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, meta: dict[str, Any]) -> None:
     """Tests the agent once more, with intervals, and draws what a person looks at when a run is over."""
+    import pages
     import results
 
+    import crl
     import evaluation
 
     origin = {"directory": str(directory), "command": meta["command"], "devices": experiment.devices}
     algorithm = experiment.trainer.algorithm
     test = results.Test(experiment.evaluator, algorithm, agent, meta["seed"], step, origin)
     say(results.table(test.numbers(directory)))
-    evaluation.curve(directory / "metrics.jsonl", directory / results.CURVE, title=meta["name"])
+    records = crl.read_metrics(directory / run_directory.METRICS)
+    crl.Folder(directory).write(pages.CURVE, evaluation.curve(records, meta["name"]))
     test.film(directory)
-    say(f"\nDone: {evaluation.report(directory)}")
+    say(f"\nDone: {pages.write_report(directory)}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from exits import UserError
+import run_directory
 
 import crl
 import evaluation
@@ -16,15 +16,8 @@ _KEPT = ("env_steps", "updates", "seconds")
 
 
 def evaluations(directory: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics that are evaluations.
-
-    Raises:
-        UserError: a line is none of metrics.
-    """
-    try:
-        return [line for line in crl.read_metrics(directory / "metrics.jsonl") if SCORE in line]
-    except ValueError as e:
-        raise UserError(str(e)) from e
+    """The records of a run's metrics that are evaluations; `crl.FileError` where they are damaged."""
+    return [record for record in crl.read_metrics(directory / run_directory.METRICS) if SCORE in record]
 
 
 def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

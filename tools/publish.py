@@ -8,20 +8,26 @@ The first of them is what the curve is compared with; without it, only the rise 
 """
 
 import json
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import exits
+import pages
 import run_directory
 from absl import flags
+from console import say
 from exits import UserError
+
+import crl
+import evaluation
 
 _COPIED = ("evaluation.json", "curve.png", "config.gin")
 _STUDY, _LOOKED = ("study.json", "figure.png", "report.html"), ("tested.json", "inside.json")
 _UNIFORM = "evaluation_uniform.json"
+_TIME = "eval/time_at_goal"
+_LARGEST = 256 << 20  # bytes of a page with its films
 _ENDS = 5  # evaluations at each end of the curve that are compared
 
 FLAGS = flags.FlagValues()
@@ -39,63 +45,70 @@ def main(argv: Sequence[str]) -> int:
     if len(given) != 1 or FLAGS.out is None:
         raise UserError("--run_dir or --study, and --out must be given: which results, and where do they go?")
     source, out = run_directory.given(str(FLAGS[given[0]].value)), run_directory.given(FLAGS.out)
-    if FLAGS.study is not None:
-        _require(source, "study with a finished run", _STUDY)
-        _copy(source, out, _STUDY, _LOOKED)
-        shutil.copytree(source / "cells", out / "cells", dirs_exist_ok=True)
-        print(out)
-        return exits.SUCCESS
-    return _run(source, out)
+    return _run(source, out) if FLAGS.study is None else _study(source, out)
 
 
-def _require(source: Path, what: str, names: Sequence[str]) -> None:
-    missing = [name for name in names if not (source / name).is_file()]
-    if missing:
-        raise UserError(f"{source} is no {what}: it lacks {', '.join(missing)}.")
-
-
-def _copy(source: Path, out: Path, names: Sequence[str], optional: Sequence[str]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (*names, *(name for name in optional if (source / name).is_file())):
-        shutil.copyfile(source / name, out / name)
-
-
-def _run(run_dir: Path, out: Path) -> int:
-    _require(run_dir, "finished run", (*_COPIED, "metrics.jsonl", "meta.json"))
-    summary = _summary(run_dir)
-    _copy(run_dir, out, _COPIED, (_UNIFORM,))
-    run_directory.write_json(out / "summary.json", summary)
-    shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
-    print(json.dumps(shown, indent=2), out, sep="\n")
+def _study(source: Path, out: Path) -> int:
+    folder = crl.Folder(source)
+    _require(folder, "study with a finished run", _STUDY)
+    pages.read_study(source)
+    pages.checked(folder, pages.TESTED, evaluation.StudyTested.from_json)
+    pages.checked(folder, pages.INSIDE, evaluation.StudyInside.from_json)
+    contents = {name: folder.read(name, _LARGEST) for name in (*_STUDY, *_LOOKED) if folder.has(name)}
+    cells = folder.folder("cells")
+    configurations = {name: cells.text(name) for name in cells.names() if crl.is_plain(name) and name.endswith(".gin")}
+    _write(out, contents)
+    _write(out / "cells", configurations)
+    say(out)
     return exits.SUCCESS
 
 
-def _summary(run_dir: Path) -> dict[str, Any]:
-    import crl
-    import evaluation
+def _require(folder: crl.Folder, what: str, names: Sequence[str]) -> None:
+    missing = [name for name in names if not folder.has(name)]
+    if missing:
+        raise UserError(f"{folder.path} is no {what}: it lacks {', '.join(missing)}.")
 
-    meta = json.loads((run_dir / "meta.json").read_text())
-    lines = [line for line in crl.read_metrics(run_dir / "metrics.jsonl") if "eval/time_at_goal" in line]
-    if len(lines) < 2:
-        raise UserError(f"--run_dir {run_dir} holds {len(lines)} evaluations; a curve takes 2 at least.")
-    tested = json.loads((run_dir / "evaluation.json").read_text())["run"]["step"]
-    if tested != lines[-1]["env_steps"]:
+
+def _write(out: Path, contents: Mapping[str, str | bytes]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        crl.Folder(out).write(name, content)
+
+
+def _run(run_dir: Path, out: Path) -> int:
+    folder = crl.Folder(run_dir)
+    _require(folder, "finished run", (*_COPIED, run_directory.METRICS, "meta.json"))
+    summary = _summary(folder)
+    contents = {name: folder.read(name) for name in (*_COPIED, _UNIFORM) if folder.has(name)}
+    _write(out, contents | {"summary.json": crl.to_json(summary, indent=2) + "\n"})
+    shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
+    say(json.dumps(shown, indent=2), out, sep="\n")
+    return exits.SUCCESS
+
+
+def _summary(folder: crl.Folder) -> dict[str, Any]:
+    pages.checked(folder, run_directory.META, evaluation.Metadata.from_json)
+    records = [record for record in crl.read_metrics(folder.path / run_directory.METRICS) if _TIME in record]
+    if len(records) < 2:
+        raise UserError(f"--run_dir {folder.path} holds {len(records)} evaluations; a curve takes 2 at least.")
+    tested = _tested(folder, pages.EVALUATION)
+    if tested.step != records[-1]["env_steps"]:
         raise UserError(
-            f"{run_dir / 'evaluation.json'} is of step {tested}, the run ended at {lines[-1]['env_steps']}: "
+            f"{folder.path / pages.EVALUATION} is of step {tested.step}, the run ended at {records[-1]['env_steps']}: "
             "test the last agent first, with tools/evaluate.py."
         )
     kept = ("env_steps", "updates", "seconds")
-    curve = [{name: line[name] for name in line if name in kept or name.startswith("eval/")} for line in lines]
-    times = [float(line["eval/time_at_goal"]) for line in lines]
+    curve = [{name: record[name] for name in record if name in kept or name.startswith("eval/")} for record in records]
+    times = [float(record[_TIME]) for record in records]
     ends = min(_ENDS, len(times) // 2)  # no evaluation is at both ends
     rise = evaluation.difference(times[-ends:], times[:ends])
     last = sum(times[-ends:]) / ends
     return {
-        "run": meta,
-        "last": {"what": f"eval/time_at_goal, mean of the last {ends} evaluations", "mean": last},
-        **_against_uniform(run_dir, last),
+        "run": folder.json(run_directory.META),
+        "last": {"what": f"{_TIME}, mean of the last {ends} evaluations", "mean": last},
+        **_against_uniform(folder, last),
         "rise": {
-            "what": f"eval/time_at_goal, mean of this run's last {ends} evaluations minus that of its first {ends}",
+            "what": f"{_TIME}, mean of this run's last {ends} evaluations minus that of its first {ends}",
             "mean": rise.value,
             "ci_low": rise.low,
             "ci_high": rise.high,
@@ -104,12 +117,22 @@ def _summary(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def _against_uniform(run_dir: Path, last: float) -> dict[str, Any]:
-    if not (run_dir / _UNIFORM).is_file():
+def _against_uniform(folder: crl.Folder, last: float) -> dict[str, Any]:
+    if not folder.has(_UNIFORM):
         return {}
-    uniform = json.loads((run_dir / _UNIFORM).read_text())["eval/time_at_goal"]
-    times = last / uniform["mean"] if uniform["mean"] else None  # no number where uniform actions never get there
-    return {"uniform": {"what": "eval/time_at_goal of uniform actions", **uniform, "last_over_uniform": times}}
+    uniform = _tested(folder, _UNIFORM).metrics[_TIME]
+    mean = uniform["mean"]
+    times = last / mean if mean else None  # no number where uniform actions never get there
+    return {"uniform": {"what": f"{_TIME} of uniform actions", **uniform, "last_over_uniform": times}}
+
+
+def _tested(folder: crl.Folder, name: str) -> evaluation.Evaluation:
+    """An evaluation that has what is published of one."""
+    found = pages.read_evaluation(folder, name)
+    if found is None or found.step is None or _TIME not in found.metrics:
+        missing = "run.step" if found is not None and found.step is None else _TIME
+        raise UserError(f"{folder.path / name} is damaged: it lacks {missing}.")
+    return found
 
 
 if __name__ == "__main__":

@@ -7,20 +7,33 @@ import equinox as eqx
 import exits
 import learning_curve
 import provenance
-import run_directory
+from console import say
 from exits import UserError
+from pages import EVALUATION, FILM
 
 import crl
 import envs
 import evaluation
 
-EVALUATION, CURVE, FILM = "evaluation.json", "curve.png", "film.mp4"
 POLICIES = ("deterministic", "stochastic", "uniform")
 
 
-def evaluation_file(policy: str) -> str:
-    """The name of the file with the numbers of a policy: the agent's without noise, with it, or uniform actions."""
-    return EVALUATION if policy == POLICIES[0] else f"evaluation_{policy}.json"
+def file_name(name: str, policy: str = POLICIES[0], step: int | None = None, episodes: int | None = None) -> str:
+    """The name of a file of results that says what is not as usual.
+
+    Args:
+        name: of the file of the run's own results, `EVALUATION` or `FILM`, which are of the agent without noise, of its
+            newest snapshot, on as many episodes as the configuration says.
+        policy: one of `POLICIES`.
+        step: env steps of another snapshot.
+        episodes: another number of them.
+    """
+    stem, dot, suffix = name.rpartition(".")
+    parts = [stem]
+    parts += [policy] * (policy != POLICIES[0])
+    parts += [f"step{step}"] * (step is not None)
+    parts += [f"{episodes}episodes"] * (episodes is not None)
+    return "_".join(parts) + dot + suffix
 
 
 class Test:
@@ -61,24 +74,25 @@ class Test:
             "time": provenance.now(),
         }
 
-    def numbers(self, out: Path) -> dict[str, Any]:
-        """Tests the policy and writes its `evaluation_file` into `out`; returns its content."""
+    def numbers(self, out: Path, name: str = EVALUATION) -> dict[str, Any]:
+        """Tests the policy and writes the file `name` into `out`; returns its content."""
         stochastic = self.acting != POLICIES[0]
         result = evaluation.evaluate(self.evaluator, self.policy, self.key, stochastic) | {"run": self.origin}
         try:
             out.mkdir(parents=True, exist_ok=True)
-            run_directory.write_json(out / evaluation_file(self.acting), result)
+            crl.Folder(out).write_json(name, result)
         except OSError as e:
             if exits.out_of_space(e):
                 raise
             raise UserError(f"{out} cannot be written: {e.strerror}.") from e
         return result
 
-    def film(self, out: Path) -> None:
-        """Writes `film.mp4` into `out`, and says so where it had to be drawn without OpenGL."""
-        how = evaluation.film(self.evaluator.env, self.policy, self.key, out / FILM)
-        if how.startswith("Drawn"):
-            print(how)
+    def film(self, out: Path, name: str = FILM) -> None:
+        """Writes the film `name` into `out`, and says so where it was drawn without OpenGL or is not whole."""
+        content, how = evaluation.film(self.evaluator.env, self.policy, self.key)
+        crl.Folder(out).write(name, content)
+        if how != "Rendered by MuJoCo.":
+            say(how)
 
 
 def learned(directory: Path, step: int) -> dict[str, Any] | None:
@@ -103,11 +117,11 @@ def table(result: dict[str, Any]) -> str:
     if result["run"]["policy"] == "uniform":
         what = f"uniform actions, {n} episodes"
     lines = [f"{what:40}{'mean':>9}   95 % interval"]
-    lines += [f"{name:40}{value['mean']:9.3f}   {_interval(value)}" for name, value in metrics.items()]
+    lines += [f"{name:40}{_mean(value)}   {_interval(value)}" for name, value in metrics.items()]
     for goal in result.get("goals") or ():
         at = ", ".join(f"{x:g}" for x in goal["goal"])
         value = goal.get("eval/success_any")
-        shown = f"{value['mean']:9.3f}   {_interval(value)}" if value else "        -"
+        shown = f"{_mean(value)}   {_interval(value)}" if value else "        -"
         what = f"eval/success_any, goal ({at}), n = {goal['n']}"
         lines.append(f"{what:40}{shown}")
     if learned := result["run"].get("learned"):
@@ -122,6 +136,10 @@ def _learned(learned: dict[str, Any]) -> str:
         line += f"; half of the former after {at['env_steps']:,.0f} env steps, {at['updates']:,.0f} updates"
         line += f", {at['seconds'] / 60:.1f} minutes"
     return line
+
+
+def _mean(value: dict[str, Any]) -> str:
+    return f"{'?':>9}" if value["mean"] is None else f"{value['mean']:9.3f}"
 
 
 def _interval(value: dict[str, Any]) -> str:

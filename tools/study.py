@@ -189,9 +189,11 @@ def _results(
     thresholds: Sequence[float],
     argv: list[str],
 ) -> None:
+    import pages
     import provenance
     import study_results
 
+    import crl
     import evaluation
 
     origin = {
@@ -203,8 +205,8 @@ def _results(
     found = study_results.collect([job.run for job in jobs], origin, thresholds) | {"published": published}
     if found["cells"]:
         study_results.write({"name": out.name, "about": study_grid.about(FLAGS.gin[0])} | found, out)
-        evaluation.study_figure(found, out / "figure.png", out.name)
-        say(f"\n{study_results.table(found)}\n\nDone: {evaluation.study_page(out)}")
+        crl.Folder(out).write("figure.png", evaluation.study_figure(found, out.name))
+        say(f"\n{study_results.table(found)}\n\nDone: {pages.write_study_page(out)}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """What depth does inside: the last agents of a study looked into, cell by cell; inside.json, and a table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import inside_views
 import numpy as np
-import run_directory
+import pages
 import saved_agent
 import study_results
+from study_tested import Cell
 
+import crl
 import evaluation
 
-FILE = "inside.json"
 _LABELS = {
     "path": "energy and path",
     "straight": "energy and straight line",
@@ -21,7 +23,7 @@ _LABELS = {
 }
 
 
-def look(study: Path, found: dict[str, Any], origin: dict[str, Any], trusted: bool) -> str:
+def look(study: Path, cells: Sequence[Cell], origin: dict[str, Any], trusted: bool) -> str:
     """Looks into the newest agent of every finished run; returns a table.
 
     Writes the files of `inside_views` into every run, and into the study `inside.json`: means with Student's interval
@@ -29,15 +31,16 @@ def look(study: Path, found: dict[str, Any], origin: dict[str, Any], trusted: bo
     of what it is given, and `gradient_ratio` the gradient's norm of the first block by that of the last. `agents` are
     the seeds and the env steps of the agents looked into.
     """
-    cells = []
-    for cell in found["cells"]:
-        runs = [_look(study / cell["name"] / f"seed{seed}", origin, trusted) for seed in cell["seeds"]]
-        agents = [[seed, run.pop("step")] for seed, run in zip(cell["seeds"], runs, strict=True)]
+    found = []
+    for cell in cells:
+        runs = [_look(pages.run_folder(study, cell.name, seed).path, origin, trusted) for seed in cell.seeds]
+        agents = [[seed, run.pop("step")] for seed, run in zip(cell.seeds, runs, strict=True)]
         names = [name for name in _LABELS if name in runs[0]]
         means = {name: study_results.estimate(evaluation.student([run[name] for run in runs])) for name in names}
-        cells.append({"name": cell["name"], "agents": agents, "runs": runs, **means})
-    run_directory.write_json(study / FILE, {"interval": "95 %, over seeds", "origin": origin, "cells": cells})
-    return _table(cells)
+        found.append({"name": cell.name, "agents": agents, "runs": runs, **means})
+    content = {"interval": "95 %, over seeds", "origin": origin, "cells": found}
+    crl.Folder(study).write_json(pages.INSIDE, content)
+    return _table(found)
 
 
 def _look(run: Path, origin: dict[str, Any], trusted: bool) -> dict[str, Any]:

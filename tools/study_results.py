@@ -1,21 +1,21 @@
 """What a study found: the runs' curves and final scores, cell by cell, in study.json and as a table."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import learning_curve
 import numpy as np
+import pages
 import run_directory
 from exits import UserError
 from learning_curve import LATE, SCORE
 from study_grid import Run
 
+import crl
 import evaluation
 
-FILE = "study.json"
 _PROFILE = np.linspace(0, 1, 101)  # scores for which the share of runs above is told
 
 
@@ -54,8 +54,7 @@ def collect(runs: Sequence[Run], origin: dict[str, Any], thresholds: Sequence[fl
 
 def write(found: dict[str, Any], out: Path) -> Path:
     """Writes `study.json`."""
-    run_directory.write_json(out / FILE, found)
-    return out / FILE
+    return crl.Folder(out).write_json(pages.STUDY, found)
 
 
 def table(found: dict[str, Any]) -> str:
@@ -114,8 +113,8 @@ def _cell(name: str, runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _run(run: Run, lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    meta = json.loads((run.directory / run_directory.META).read_text())
-    return {"seed": run.seed, "parameters": meta.get("parameters"), **learning_curve.summary(lines)}
+    meta = pages.checked(crl.Folder(run.directory), run_directory.META, evaluation.Metadata.from_json)
+    return {"seed": run.seed, "parameters": meta and meta.parameters, **learning_curve.summary(lines)}
 
 
 def _mean_curve(runs: Sequence[dict[str, Any]]) -> dict[str, list[float | None]]:
@@ -160,11 +159,13 @@ def beyond(ours: Sequence[float], first: Sequence[float]) -> dict[str, Any]:
 
 def estimate(found: evaluation.Estimate) -> dict[str, float | None]:
     """As JSON has it, which knows no NaN."""
-    ends = (None if np.isnan(end) else float(end) for end in (found.low, found.high))
-    return dict(zip(("mean", "ci_low", "ci_high"), (float(found.value), *ends), strict=True))
+    numbers = (float(number) if np.isfinite(number) else None for number in found)
+    return dict(zip(("mean", "ci_low", "ci_high"), numbers, strict=True))
 
 
 def shown(value: dict[str, float | None], form: str) -> str:
     """Mean and interval, each number as `form` says."""
-    low, high = ("?" if end is None else format(end, form) for end in (value["ci_low"], value["ci_high"]))
-    return f"{value['mean']:{form}} [{low}, {high}]"
+    mean, low, high = (
+        "?" if number is None else format(number, form) for number in (value["mean"], value["ci_low"], value["ci_high"])
+    )
+    return f"{mean} [{low}, {high}]"

@@ -1,60 +1,58 @@
 """The last agents of a study, tested on as many episodes as asked for: tested.json, and a table."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pages
 import results
 import run_directory
 import saved_agent
 import study_results
-from exits import UserError
 
+import crl
 import evaluation
 
-FILE = "tested.json"
 METRICS = ("eval/time_at_goal_fraction", "eval/success_any", "eval/success_end", "eval/distance")
 
 
-def read(study: Path) -> dict[str, Any]:
-    """What `study.json` of a study says.
+class Cell(NamedTuple):
+    """The runs of a study with one configuration: the name of their directory, and the seeds."""
+
+    name: str
+    seeds: list[int]
+
+
+def read(study: Path) -> list[Cell]:
+    """The cells of a study and the seeds of their finished runs.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is no `study.json`, or it is damaged.
     """
-    file = study / study_results.FILE
-    if not file.is_file():
-        raise UserError(f"--study {study} holds no {study_results.FILE}: tools/study.py writes it.")
-    try:
-        found = json.loads(file.read_text())
-        cells = [{"name": cell["name"], "seeds": [int(run["seed"]) for run in cell["runs"]]} for cell in found["cells"]]
-    except (ValueError, LookupError, TypeError) as e:
-        raise UserError(f"{file} is damaged: {e}.") from e
-    if not cells or not all(cell["seeds"] for cell in cells):
-        raise UserError(f"{file} holds no finished run; tools/study.py goes on with the study.")
-    return found | {"cells": cells}
+    return [Cell(cell["name"], [run["seed"] for run in cell["runs"]]) for cell in pages.read_study(study).cells]
 
 
-def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[str, Any], trusted: bool) -> str:
+def test(study: Path, cells: Sequence[Cell], episodes: int | None, origin: dict[str, Any], trusted: bool) -> str:
     """Tests the newest agent of every run that is finished; returns a table.
 
-    Writes each run's `evaluation.json`, and for the study `tested.json`: of every metric mean and Student's interval
+    Writes each run's `evaluation.json` (a file that says so in its name where `episodes` are not those of the run's
+    configuration), and for the study `tested.json`: of every metric mean and Student's interval
     over the seeds of a cell; of the time at the goal also the interquartile mean, the profile, how it differs from the
     first cell's (Welch) and the probability of improvement; `goals` as in `evaluation.json`, means over seeds;
     in a maze with one start `by_path_length`, the time at the goals that are about as many cells away, m.
     `agents` are the seeds and the env steps of the agents tested.
     """
-    cells = []
-    for cell in found["cells"]:
-        runs = [study / cell["name"] / f"seed{seed}" for seed in cell["seeds"]]
+    found = []
+    for cell in cells:
+        runs = [pages.run_folder(study, cell.name, seed).path for seed in cell.seeds]
         numbers = [_numbers(run, episodes, origin, trusted) for run in runs]
-        means = {name: [one[name]["mean"] for one in numbers] for name in METRICS if name in numbers[0]}
+        means = {name: [_number(one[name]["mean"]) for one in numbers] for name in METRICS if name in numbers[0]}
         goals = [one["goals"] for one in numbers]
-        cells.append(
+        found.append(
             {
-                "name": cell["name"],
-                "agents": [[seed, one["run"]["step"]] for seed, one in zip(cell["seeds"], numbers, strict=True)],
+                "name": cell.name,
+                "agents": [[seed, one["run"]["step"]] for seed, one in zip(cell.seeds, numbers, strict=True)],
                 "episodes": numbers[0][METRICS[0]]["n"],
                 "task": numbers[0]["task"],
                 "runs": means,
@@ -63,20 +61,26 @@ def test(study: Path, found: dict[str, Any], episodes: int | None, origin: dict[
                 **{name: study_results.estimate(evaluation.student(values)) for name, values in means.items()},
             }
         )
-        cells[-1] |= study_results.distribution(means[METRICS[0]])
-        if len(cells) > 1:
-            cells[-1] |= study_results.beyond(means[METRICS[0]], cells[0]["runs"][METRICS[0]])
-    run_directory.write_json(study / FILE, {"interval": "95 %, over seeds", "origin": origin, "cells": cells})
-    return _table(cells)
+        found[-1] |= study_results.distribution(means[METRICS[0]])
+        if len(found) > 1:
+            found[-1] |= study_results.beyond(means[METRICS[0]], found[0]["runs"][METRICS[0]])
+    content = {"interval": "95 %, over seeds", "origin": origin, "cells": found}
+    crl.Folder(study).write_json(pages.TESTED, content)
+    return _table(found)
 
 
 def _numbers(run: Path, episodes: int | None, origin: dict[str, Any], trusted: bool) -> dict[str, Any]:
     configuration = saved_agent.read(run, trusted)
     step = saved_agent.step(run, None)
     trainer, agent, seed = saved_agent.load(configuration, run, step)
+    usual = saved_agent.evaluator(configuration, trainer.env)
     evaluator = saved_agent.evaluator(configuration, trainer.env, episodes)
     whole = results.Test(evaluator, trainer.algorithm, agent, seed, step, {"directory": str(run), **origin})
-    return whole.numbers(run)
+    name = results.file_name(pages.EVALUATION, episodes=None if evaluator.size == usual.size else evaluator.size)
+    found = whole.numbers(run, name)
+    if name == pages.EVALUATION and crl.Folder(run).has(run_directory.REPORT):
+        pages.write_report(run)
+    return found
 
 
 def _goals(runs: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | None:
@@ -89,7 +93,7 @@ def _goals(runs: list[list[dict[str, Any]] | None]) -> list[dict[str, Any]] | No
             by_goal.setdefault(tuple(goal["goal"]), []).append(goal)
     found = []
     for place, same in by_goal.items():
-        shares = [one[METRICS[1]]["mean"] for one in same if METRICS[1] in one]
+        shares = [_number(one[METRICS[1]]["mean"]) for one in same if METRICS[1] in one]
         reached = {METRICS[1]: study_results.estimate(evaluation.student(shares))} if shares else {}
         found.append({"goal": list(place), "n": sum(one["n"] for one in same), **reached})
     return found
@@ -108,10 +112,16 @@ def _by_path_length(runs: list[list[dict[str, Any]] | None], cell_size: float | 
     found = []
     for _, same in sorted(by_cells.items()):
         asked = [[goal for run, goal in same if run == number] for number in range(len(runs))]
-        times = [_mean([g[METRICS[0]]["mean"] for g in goals], [g["n"] for g in goals]) for goals in asked if goals]
+        times = [
+            _mean([_number(g[METRICS[0]]["mean"]) for g in goals], [g["n"] for g in goals]) for goals in asked if goals
+        ]
         length = _mean([goal["path_length"] for _, goal in same], [goal["n"] for _, goal in same])
         found.append({"path_length": length, METRICS[0]: study_results.estimate(evaluation.student(times))})
     return found or None
+
+
+def _number(mean: float | None) -> float:
+    return float("nan") if mean is None else mean
 
 
 def _mean(values: list[float], weights: list[int]) -> float:

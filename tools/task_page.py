@@ -1,6 +1,7 @@
 """The page of all tasks, generated: what each is, how far luck goes, how fast it runs, what it looks like."""
 
 import inspect
+import io
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def _row(name: str, task: dict[str, Any], speed: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def draw(pictures: Path, names: list[str], file: Path) -> None:
-    """One picture of all tasks, named, from those under `pictures`."""
+def draw(pictures: Path, names: list[str]) -> bytes:
+    """One picture of all tasks, named, from those under `pictures`, as a PNG."""
     width, height = SIZE
     rows = -(-len(names) // _COLUMNS)
     cell = (width + _GAP, height + _LABEL + _GAP)
@@ -91,4 +92,6 @@ def draw(pictures: Path, names: list[str], file: Path) -> None:
         x, y = _GAP + i % _COLUMNS * cell[0], _GAP + i // _COLUMNS * cell[1]
         page.paste(Image.open(pictures / f"{name}.png"), (x, y))
         pen.text((x + 2, y + height + 3), name, _INK, font)
-    page.quantize(128).save(file, optimize=True)
+    content = io.BytesIO()
+    page.quantize(128).save(content, "png", optimize=True)
+    return content.getvalue()

@@ -9,7 +9,6 @@ keep what was measured before, and with --nomeasure all do; speeds are those tha
 results/physics.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +17,11 @@ import devices
 import exits
 import run_directory
 from absl import flags
+from console import say
 from exits import UserError
 from reading import ROOT
+
+_SUMMARY = "summary.json"
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("tasks", [], "Names of files in configs/env to measure; by default all.", flag_values=FLAGS)
@@ -37,40 +39,37 @@ def main(argv: Sequence[str]) -> int:
     root = run_directory.given(FLAGS.root)
     devices.prepare("auto")
     import gallery
-    import imageio.v3 as iio
     import luck
     import parts
     import provenance
     import task_page
 
+    import crl
+
     names = FLAGS.tasks or parts.names()
     for name in names:
         parts.file(name)
-    file = root / "results" / "tasks" / "summary.json"
-    summary: dict[str, Any] = {"tasks": {}}
-    if file.exists():
-        try:
-            summary = json.loads(file.read_text())
-        except ValueError as e:
-            raise UserError(f"{file} is damaged: {e}.") from e
-    pictures = root / "docs" / "tasks"
-    for folder in (file.parent, pictures):
-        folder.mkdir(parents=True, exist_ok=True)
+    stored, docs = crl.Folder(root / "results" / "tasks"), crl.Folder(root / "docs")
+    file = stored.path / _SUMMARY
+    summary: dict[str, Any] = stored.json(_SUMMARY) if stored.has(_SUMMARY) else {"tasks": {}}
+    if not isinstance(summary.get("tasks"), dict):
+        raise UserError(f"{file} is damaged: it holds no `tasks`.")
+    stored.path.mkdir(parents=True, exist_ok=True)
+    pictures = docs.folder("tasks", make=True)
     for name in names:
         env = parts.task(name, "auto", parts.TEST)
-        iio.imwrite(pictures / f"{name}.png", gallery.picture(env, FLAGS.seed, *task_page.SIZE))
+        pictures.write(f"{name}.png", gallery.png(gallery.picture(env, FLAGS.seed, *task_page.SIZE)))
         if FLAGS.measure:
             summary["tasks"][name] = task_page.facts(env) | luck.measure(env, FLAGS.episodes, FLAGS.seed)
             summary["run"] = provenance.measurement(list(argv), devices.check("auto")) | {"seed": FLAGS.seed}
-            run_directory.write_json(file, summary)  # after every task: what is stopped keeps what it has
+            stored.write_json(_SUMMARY, summary)  # after every task: what is stopped keeps what it has
         elif name not in summary["tasks"]:
             raise UserError(f"{file} has no measurement of {name}; leave --nomeasure out.")
-        print(luck.line(name, summary["tasks"][name]), flush=True)
-    speeds = root / "results" / "physics" / "summary.json"
-    measured = json.loads(speeds.read_text()) if speeds.exists() else {}
-    (root / "docs" / "tasks.md").write_text(task_page.markdown(summary["tasks"], measured))
-    task_page.draw(pictures, sorted(summary["tasks"]), root / "docs" / "gallery.png")
-    print(root / "docs" / "tasks.md")
+        say(luck.line(name, summary["tasks"][name]))
+    speeds = crl.Folder(root / "results" / "physics")
+    measured = speeds.json(_SUMMARY) if speeds.has(_SUMMARY) else {}
+    docs.write("gallery.png", task_page.draw(pictures.path, sorted(summary["tasks"])))
+    say(docs.write("tasks.md", task_page.markdown(summary["tasks"], measured)))
     return exits.SUCCESS
 
 

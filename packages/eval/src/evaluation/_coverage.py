@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+_MOST_SQUARES, _FARTHEST = 1e8, 1e15  # beyond, a number of a square is no longer exact
+
 
 class Coverage(NamedTuple):
     """States counted in squares of the plane of a goal's first two numbers.
@@ -32,11 +34,21 @@ def coverage(achieved: Float[np.ndarray, "state goal"], side: float) -> Coverage
         side: of a square, m. With a task's threshold it is the count of goals that are told apart.
 
     Raises:
-        ValueError: no state, or goals of one number.
+        ValueError: no state, goals of one number, a state that is not finite, or states so far apart that the box has
+            more than a hundred million squares.
     """
     if len(achieved) == 0 or achieved.shape[1] < 2:
         raise ValueError(f"Coverage is of one state at least, with goals of two numbers; got shape {achieved.shape}.")
-    squares = np.floor(achieved[:, :2].astype(float) / side).astype(int)
+    found = np.floor(achieved[:, :2].astype(float) / side)
+    if not np.isfinite(found).all():
+        raise ValueError("Coverage is of states that are finite; some are not.")
+    lengths = np.ptp(found, axis=0) + 1
+    if lengths.prod() > _MOST_SQUARES or np.abs(found).max() > _FARTHEST:
+        raise ValueError(
+            f"The states lie in a box of {lengths[0]:.3g} by {lengths[1]:.3g} squares, {np.abs(found).max():.3g} from "
+            f"the origin; at most {_MOST_SQUARES:.0e} squares within {_FARTHEST:.0e} are counted."
+        )
+    squares = found.astype(int)
     first = squares.min(axis=0)
     counts = np.zeros(squares.max(axis=0) - first + 1, int)
     np.add.at(counts, tuple((squares - first).T), 1)

@@ -1,6 +1,7 @@
 """The learning curve as one picture: how much of the time the agent is at its goal, and the losses."""
 
-from pathlib import Path
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib import rc_context
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
-from evaluation._metrics import Series, by_metric, read_lines
+from evaluation._metrics import Series, by_metric
 
 # What the large panel shows: metric, label, colour.
 REACHING = (
@@ -45,18 +46,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def curve(metrics: Path | str, png: Path | str, title: str = "") -> None:
-    """Draws the learning curve of a run; a run without an evaluation yet gets a picture that says so.
+def curve(records: Sequence[Mapping[str, Any]], title: str = "") -> bytes:
+    """Draws the learning curve of a run as a PNG of 1600 pixels' width.
+
+    A run without an evaluation yet gets a picture that says so.
 
     Args:
-        metrics: the run's `metrics.jsonl`.
-        png: the picture, 1600 pixels wide; it appears only when it is complete.
+        records: the run's metrics: `env_steps` and numbers by name.
         title: stands above it.
-
-    Raises:
-        ValueError: `metrics` holds a line that is no JSON object.
     """
-    series = by_metric(read_lines(Path(metrics)))
+    series = by_metric(records)
     small = [(series[name], label) for name, label in LEARNING if name in series]
     rows = -(-len(small) // 3)
     with rc_context(STYLE):
@@ -66,15 +65,24 @@ def curve(metrics: Path | str, png: Path | str, title: str = "") -> None:
         _reaching(figure.add_subplot(grid[0, :]), series, title)
         for i, (one, label) in enumerate(small):
             _learning(figure.add_subplot(grid[1 + i // 3, 2 * (i % 3) : 2 * (i % 3) + 2]), one, label)
-        png = Path(png)
-        partial = png.with_name(f".{png.stem}.partial.png")
-        figure.savefig(partial)
-        partial.replace(png)
+        return png(figure)
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as a PNG, by the style that is in force."""
+    picture = io.BytesIO()
+    figure.savefig(picture)
+    return picture.getvalue()
+
+
+def literal(text: str) -> str:
+    """A text that Matplotlib shows as it is: dollar signs would make it a formula, which may be a wrong one."""
+    return text.replace("$", r"\$")
 
 
 def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
     shown = [(series[name], label, colour) for name, label, colour in REACHING if name in series]
-    axes.set_title(title or "Learning curve", loc="left", fontsize=14, pad=28)
+    axes.set_title(literal(title) or "Learning curve", loc="left", fontsize=14, pad=28)
     axes.set_ylim(0, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel("environment steps", color=_MUTED)

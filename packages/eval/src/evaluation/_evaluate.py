@@ -1,16 +1,22 @@
 """How well a policy reaches its goals, in numbers: the evaluation of paper section 4.1."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+import psutil
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from envs import AbstractEnv, Policy, deterministic
 from evaluation._first_episode import Moment, begin, proceed
 
 _STEPS_A_CALL = 100
+_MOST_EPISODES, _MOST_STEPS = 10**6, 10**9  # steps of all episodes together: a day of the fastest task on a CPU
+_FEW = 10_000  # episodes that fit into any memory
+_COPIES = 4  # of the environments' states: before and after a step, and what the step holds meanwhile
 
 
 class EpisodeRecord(eqx.Module):
@@ -48,14 +54,18 @@ class Evaluator:
         episodes: how many environments; each has its own start and goal.
 
     Raises:
-        ValueError: `env` is no environment, or `episodes` is not a positive integer.
+        ValueError: `env` is no environment, `episodes` is not an integer from 1 to a million, or so many episodes of
+            that task have more than a billion steps or do not fit into memory.
     """
 
     def __init__(self, env: AbstractEnv, episodes: int = 128):
         if not isinstance(env, AbstractEnv):
             raise ValueError(f"`env` of Evaluator must be an environment (in gin: @envs.PointMaze()); got {env!r}.")
-        if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
-            raise ValueError(f"evaluation.Evaluator.episodes is {episodes!r}; it must be a positive integer.")
+        if isinstance(episodes, bool) or not isinstance(episodes, int) or not 1 <= episodes <= _MOST_EPISODES:
+            raise ValueError(
+                f"evaluation.Evaluator.episodes is {episodes!r}; it must be an integer from 1 to {_MOST_EPISODES:,}."
+            )
+        _check_size(env, episodes)
         self.env = env
         self.size = episodes
         # The environment is closed over, not passed: its maze and model are constants of the program.
@@ -91,6 +101,27 @@ class Evaluator:
             success_end=progress.moment.at_goal,
             distance=progress.moment.distance,
             length=progress.length,
+        )
+
+
+def _check_size(env: AbstractEnv, episodes: int) -> None:
+    """Refuses an evaluation that would not end, or not fit into memory, before anything of it is made."""
+    task, steps = type(env).__name__, episodes * env.episode_length
+    if steps > _MOST_STEPS:
+        raise ValueError(
+            f"evaluation.Evaluator.episodes is {episodes:,} and an episode of {task} has up to {env.episode_length:,} "
+            f"steps, {steps:,} in all; at most {_MOST_STEPS:,} are accepted."
+        )
+    if episodes <= _FEW:
+        return
+    shapes = eqx.filter_eval_shape(_begin, env, episodes, jr.key(0))
+    arrays = [x for x in jax.tree.leaves(shapes) if isinstance(x, jax.ShapeDtypeStruct)]
+    needed = _COPIES * sum(math.prod(x.shape) * x.dtype.itemsize for x in arrays)
+    free = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or psutil.virtual_memory().available
+    if needed > free:
+        raise ValueError(
+            f"evaluation.Evaluator.episodes is {episodes:,}, which takes {needed / 1e9:,.1f} GB for {task}; "
+            f"{free / 1e9:,.1f} GB of memory are free."
         )
 
 

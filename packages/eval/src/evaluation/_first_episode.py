@@ -1,5 +1,7 @@
 """A batch of environments on its way through its first episode: what numbers and film both look at."""
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -70,6 +72,45 @@ def proceed(
         at_goal=jnp.where(moment.running, jax.vmap(env.success)(obs, goal), moment.at_goal),
         distance=jnp.where(moment.running, jax.vmap(env.distance)(obs, goal), moment.distance),
     )
+
+
+class Walk(NamedTuple):
+    """What agents saw and did in one episode each: NumPy arrays, episode first; what is past `length` does not count.
+
+    Attributes:
+        obs, action: of every state and what was done in it. The state an episode ends in is left out: nothing is done
+            in it.
+        goal: the commanded goal.
+        length: how many steps the episode had.
+    """
+
+    obs: Float[np.ndarray, "episode time obs"]
+    action: Float[np.ndarray, "episode time action"]
+    goal: Float[np.ndarray, "episode goal"]
+    length: Int[np.ndarray, " episode"]
+
+
+def walk(env: AbstractEnv, policy: Policy, key: Key[Array, ""], episodes: int, longest: int) -> Walk:
+    """Acts in the first episode of some environments until it ends, at most for `longest` steps.
+
+    Args:
+        env: what to act in.
+        policy: gets a key for each action; see `envs.deterministic`.
+        key: draws starts, goals and actions.
+        episodes: how many.
+        longest: control steps.
+    """
+    world, steps = Episodes(env), min(longest, env.episode_length)
+
+    @eqx.filter_jit
+    def act(policy: Policy, key: Key[Array, ""]) -> tuple[Array, ...]:
+        begin, act = jr.split(key)
+        seen = rollout(world, world.reset(jr.split(begin, episodes)), policy, steps, jr.split(act, episodes))[1]
+        length = jnp.sum((seen.episode == 0) & ~seen.terminated, axis=0)
+        return seen.obs, seen.action, seen.goal[0], length
+
+    obs, action, goal, length = (np.asarray(x) for x in act(policy, key))
+    return Walk(obs.swapaxes(0, 1), action.swapaxes(0, 1), goal, length)
 
 
 def shoot(

@@ -1,6 +1,6 @@
 """What depth does inside, as pictures: a critic's map of a maze, and layers, embedding and replay of an agent."""
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from evaluation._coverage import Coverage
-from evaluation._curve import STYLE
+from evaluation._curve import STYLE, png
 from evaluation._path_lengths import Places
 from evaluation._principal import Plane
 from evaluation._value_map import ValueMap
@@ -27,13 +27,12 @@ _BY_BLOCK = {
 _NETWORKS = {"actor": "#d07d14", "phi": "#0b8f79", "psi": "#4a72b0"}
 
 
-def value_map_figure(places: Places, shown: ValueMap, png: Path | str) -> None:
-    """Draws one goal's energy beside both true distances; near is bright in all three.
+def value_map_figure(places: Places, shown: ValueMap) -> bytes:
+    """Draws one goal's energy beside both true distances, as a PNG of 1600 pixels' width; near is bright in all three.
 
     Args:
         places: where the values belong.
         shown: the map.
-        png: the picture, 1600 pixels wide; it appears only when it is complete.
     """
     panels = (
         ("energy of the critic", shown.energy, None),
@@ -51,27 +50,25 @@ def value_map_figure(places: Places, shown: ValueMap, png: Path | str) -> None:
             axes.set_title(title, loc="left", fontsize=12)
             if correlation is not None:
                 axes.set_xlabel(f"rank correlation with the energy: {correlation:.2f}", loc="left")
-        _save(figure, Path(png))
+        return png(figure)
 
 
 def inside_figure(
     layers: dict[str, Any],
     plane: Plane,
-    ways: Float[np.ndarray, "episode time embedding"],
+    ways: Sequence[Float[np.ndarray, "_ embedding"]],
     goals: Float[np.ndarray, "episode embedding"],
     covered: Coverage | None,
-    png: Path | str,
-) -> None:
-    """Draws layers, embedding and replay of an agent.
+) -> bytes:
+    """Draws layers, embedding and replay of an agent as a PNG of 1600 pixels' width.
 
     Args:
         layers: of every network by name: `stream`, norms of what its blocks are given; `branch`, of what each adds;
             `gradient`, of each block's gradient.
         plane: in which the embedding is shown.
-        ways: phi(s, a) along some episodes.
+        ways: phi(s, a) along some episodes, one array an episode, as long as that was.
         goals: psi of their goals.
         covered: the replay, where its task has a plane.
-        png: the picture, 1600 pixels wide; it appears only when it is complete.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(10, 7.2), dpi=160, layout="constrained", facecolor="white")
@@ -84,7 +81,7 @@ def inside_figure(
             right.remove()
         else:
             _coverage(right, covered)
-        _save(figure, Path(png))
+        return png(figure)
 
 
 def _by_block(axes: Axes, layers: dict[str, Any], name: str) -> None:
@@ -102,8 +99,8 @@ def _by_block(axes: Axes, layers: dict[str, Any], name: str) -> None:
         axes.legend(frameon=False)
 
 
-def _ways(axes: Axes, plane: Plane, ways: np.ndarray, goals: np.ndarray) -> None:
-    for way in plane.project(ways):
+def _ways(axes: Axes, plane: Plane, ways: Sequence[np.ndarray], goals: np.ndarray) -> None:
+    for way in map(plane.project, ways):
         pieces = LineCollection([*np.stack([way[:-1], way[1:]], axis=1)], cmap="viridis", lw=1.2, alpha=0.8)
         pieces.set_array(np.linspace(0, 1, len(way) - 1))
         axes.add_collection(pieces)
@@ -132,9 +129,3 @@ def _ranks(picture: np.ndarray) -> np.ndarray:
     ranks = np.full(picture.shape, np.nan)
     ranks[there] = (np.cumsum(counts) - (counts + 1) / 2)[order] / max(there.sum() - 1, 1)
     return ranks
-
-
-def _save(figure: Figure, png: Path) -> None:
-    partial = png.with_name(f".{png.stem}.partial.png")
-    figure.savefig(partial)
-    partial.replace(png)

@@ -1,14 +1,21 @@
 """The maze of a task as an inline SVG, each goal coloured by how often it is reached."""
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
+from evaluation._run_content import GoalJSON, TaskJSON
 from evaluation._tables import count
 
 RIM = 0.3  # of the outer walls is shown, in cells
 
 
-def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
+def task_map(task: TaskJSON, goals: Sequence[GoalJSON] | None) -> str:
+    """`maze_map` of a task in a maze; nothing of another task."""
+    maze, cell_size = task.get("maze"), task.get("cell_size")
+    return maze_map(maze, cell_size, goals) if maze and cell_size and goals else ""
+
+
+def maze_map(maze: str, cell_size: float, goals: Sequence[GoalJSON]) -> str:
     """An SVG of a maze, seen as its text is written: rows downwards.
 
     Args:
@@ -27,7 +34,7 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
         if letter == "R"
     )
     large = max(len(rows), columns) > 9  # then there is no room for how many episodes; the tooltip says it
-    cells = "".join(_goal(goal, cell_size, large) for goal in goals)
+    cells = "".join(_goal(goal, cell_size, large) for goal in goals if len(goal["goal"]) > 1)
     box = f"{1 - RIM} {1 - RIM} {columns - 2 + 2 * RIM} {len(rows) - 2 + 2 * RIM}"
     return (
         f'<svg class="maze" viewBox="{box}" role="img" aria-label="Share of episodes that reached each goal">'
@@ -35,21 +42,21 @@ def maze_map(maze: str, cell_size: float, goals: list[dict[str, Any]]) -> str:
     )
 
 
-def _goal(goal: dict[str, Any], cell_size: float, large: bool) -> str:
+def _goal(goal: GoalJSON, cell_size: float, large: bool) -> str:
     row, column = goal["goal"][0] / cell_size, goal["goal"][1] / cell_size
     x, y = column + 0.5, row + 0.5
     reached = goal.get("eval/success_any")
-    if reached is None:
+    mean = None if reached is None else reached["mean"]
+    if reached is None or mean is None:
         share, label, note, hint = 0.0, "–", "not drawn", "No episode had this goal."
     else:
-        share = float(reached["mean"])
-        ends = [reached[end] for end in ("ci_low", "ci_high")]
+        share, low, high = float(mean), reached.get("ci_low"), reached.get("ci_high")
         episodes = "1 episode" if goal["n"] == 1 else f"{count(goal['n'])} episodes"
         label, note = f"{100 * share:.0f}%", episodes
         hint = f"Reached in {share:.0%} of {episodes}" + (
-            "." if None in ends else f"; 95% interval {100 * ends[0]:.0f} to {100 * ends[1]:.0f}%."
+            "." if low is None or high is None else f"; 95% interval {100 * low:.0f} to {100 * high:.0f}%."
         )
-    strength = "strong" if share > 0.5 else "weak" if reached is not None else "empty"
+    strength = "strong" if share > 0.5 else "weak" if mean is not None else "empty"
     return (
         f'<g class="goal {strength}" style="--share:{100 * share:.1f}%"><title>{escape(hint)}</title>'
         f'<rect x="{x - 0.46:.3f}" y="{y - 0.46:.3f}" width="0.92" height="0.92" rx="0.1"/>'

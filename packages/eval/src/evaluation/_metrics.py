@@ -1,12 +1,13 @@
-"""The history of a run: what `metrics.jsonl` says, metric by metric."""
+"""The history of a run, metric by metric."""
 
-import json
 import math
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+_LARGEST = 1e100  # beyond it squares overflow, and with them the ranges of charts
 
 
 class Series(NamedTuple):
@@ -16,42 +17,23 @@ class Series(NamedTuple):
     values: Float[np.ndarray, " point"]
 
 
-def read_lines(path: Path) -> list[dict]:
-    """The lines of a `metrics.jsonl`; none where there is no file.
-
-    A last line that a kill cut short is left out.
-
-    Raises:
-        ValueError: a line before the last is no JSON object.
-    """
-    if not path.is_file():
-        return []
-    lines = path.read_text().splitlines()
-    found = []
-    for number, text in enumerate(lines, 1):
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:
-            line = None
-        if isinstance(line, dict):
-            found.append(line)
-        elif text.strip() and number < len(lines):
-            raise ValueError(f"Line {number} of {path} is not a JSON object.")
-    return found
-
-
-def by_metric(lines: list[dict]) -> dict[str, Series]:
+def by_metric(records: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
     """One series a metric (`group/name`); a value that is no finite number is left out."""
     points: dict[str, list[tuple[float, float]]] = {}
-    for line in lines:
-        if not is_number(line.get("env_steps")):
+    for record in records:
+        if not is_number(record.get("env_steps")):
             continue
-        for name, value in line.items():
+        for name, value in record.items():
             if "/" in name and is_number(value):
-                points.setdefault(name, []).append((line["env_steps"], value))
+                points.setdefault(name, []).append((record["env_steps"], value))
     return {name: Series(*np.array(pairs, float).T) for name, pairs in points.items()}
 
 
 def is_number(value: object) -> bool:
-    """Whether a JSON value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a JSON value is a finite number of a size that can be drawn."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (isinstance(value, int) or math.isfinite(value))
+        and abs(value) <= _LARGEST
+    )

@@ -1,17 +1,17 @@
 """A run as one web page that needs nothing but itself."""
 
 import base64
-import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 from typing import Any
 
 from evaluation._chart import Line, chart, quantity
 from evaluation._curve import LEARNING
-from evaluation._maps import maze_map
-from evaluation._metrics import Series, by_metric, is_number, read_lines
+from evaluation._maps import task_map
+from evaluation._metrics import Series, by_metric, is_number
+from evaluation._run_content import Evaluation, Metadata, RunContent, Spread
 from evaluation._tables import amount, count, facts, gin, goals_table, metrics_table
 
 _REACHING = (
@@ -21,88 +21,48 @@ _REACHING = (
 )
 
 
-def report(run_dir: Path | str, out: Path | str | None = None) -> Path:
-    """Writes `report.html`: film, learning curve, numbers with intervals, goals, and origin of a run.
+def report(run: RunContent) -> str:
+    """The page of a run: film, learning curve, numbers with intervals, goals, and origin.
 
-    Whatever is missing is left out, so a run that has only begun has a report too. Everything that comes from
-    a file is
-    escaped: the page of somebody else's run executes nothing of theirs.
-
-    Args:
-        run_dir: holds `meta.json`, `metrics.jsonl`, `config.gin`, `operative_config.gin`, `evaluation.json`,
-            `curve.png`, `film.mp4`.
-        out: where the page goes, and where each of these files is looked for first; `run_dir` where `None`.
-
-    Returns:
-        The path of the page; it appears only when it is complete.
-
-    Raises:
-        ValueError: `run_dir` is no directory, or a JSON file in it is damaged.
+    Whatever is missing is left out, so a run that has only begun has a page too. Everything that comes from
+    a file is escaped: the page of somebody else's run executes nothing of theirs.
     """
-    run_dir = Path(run_dir)
-    out = run_dir if out is None else Path(out)
-    if not run_dir.is_dir():
-        raise ValueError(f"The run directory {run_dir} does not exist.")
-    found = {name: path for name in _FILES for path in (run_dir / name, out / name) if path.is_file()}
-    meta, evaluation = _json(found.get("meta.json")), _json(found.get("evaluation.json"))
-    lines = read_lines(found.get("metrics.jsonl", run_dir / "metrics.jsonl"))
-    series = by_metric(lines)
-    numbers = _numbers(evaluation, series)
-    name = str(meta.get("name") or run_dir.name)
-    package = files("evaluation")
-    page = Template((package / "run.html").read_text()).substitute(
-        style=(package / "page.css").read_text(),
-        script=(package / "page.js").read_text(),
-        name=escape(name),
-        task=escape(_task(meta, evaluation)),
-        headline=_headline(numbers, bool(evaluation)),
-        progress=_progress(lines),
-        stage=_stage(found, series),
+    evaluation = run.evaluation or Evaluation()
+    series = by_metric(run.records)
+    numbers = evaluation.metrics or _last(series)
+    return Template(template("run.html")).substitute(
+        style=template("page.css"),
+        script=template("page.js"),
+        name=escape(run.meta.name or run.name),
+        task=escape(_task(run.meta, evaluation)),
+        headline=_headline(numbers, run.evaluation is not None),
+        progress=_progress(run.records),
+        stage=_stage(run, series),
         numbers=_number_section(numbers, evaluation),
         goals=_map_section(evaluation),
         learning=_learning(series),
-        origin=_origin(meta, found),
+        origin=_origin(run),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    partial = out / ".report.partial.html"
-    partial.write_text(page)
-    return partial.replace(out / "report.html")
 
 
-_FILES = (
-    "meta.json",
-    "metrics.jsonl",
-    "config.gin",
-    "operative_config.gin",
-    "evaluation.json",
-    "curve.png",
-    "film.mp4",
-)
+def template(name: str) -> str:
+    """A file of this package that pages are made from."""
+    return (files("evaluation") / name).read_text(encoding="utf-8")
 
 
-def _json(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} does not hold a JSON object.")
-    return content
+def inline(content: bytes, kind: str) -> str:
+    """A picture or film as an address that holds all of it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _numbers(evaluation: dict[str, Any], series: dict[str, Series]) -> dict[str, dict[str, Any]]:
-    """The metrics of the evaluation, or the last ones of training, which have no intervals."""
-    entries = {name: entry for name, entry in evaluation.items() if name.startswith("eval/")}
-    return entries or {
-        name: {"mean": float(one.values[-1])} for name, one in series.items() if name.startswith("eval/")
-    }
+def _last(series: Mapping[str, Series]) -> dict[str, Spread]:
+    """The last evaluation of training, which has no intervals."""
+    return {name: {"mean": float(one.values[-1])} for name, one in series.items() if name.startswith("eval/")}
 
 
-def _task(meta: dict[str, Any], evaluation: dict[str, Any]) -> str:
-    task = {**(meta.get("env") or {}), **(evaluation.get("task") or {})}
-    parts = [str(task["name"])] if "name" in task else []
+def _task(meta: Metadata, evaluation: Evaluation) -> str:
+    task = {**meta.task, **evaluation.task}
+    parts = [str(task["name"])] if task.get("name") else []
     if is_number(task.get("episode_length")):
         step = task.get("control_step")
         each = f" of {step:g} s" if is_number(step) else ""
@@ -112,13 +72,15 @@ def _task(meta: dict[str, Any], evaluation: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _headline(numbers: dict[str, dict[str, Any]], evaluated: bool) -> str:
+def _headline(numbers: Mapping[str, Spread], evaluated: bool) -> str:
     main = numbers.get("eval/time_at_goal_fraction")
-    if main is None:
+    share = None if main is None else main["mean"]
+    if main is None or share is None:
         return '<p class="claim">No evaluation yet.</p>'
     between = ""
-    if is_number(main.get("ci_low")) and is_number(main.get("ci_high")):
-        ends = f"{100 * main['ci_low']:.1f} to {100 * main['ci_high']:.1f}%"
+    low, high = main.get("ci_low"), main.get("ci_high")
+    if low is not None and high is not None:
+        ends = f"{100 * low:.1f} to {100 * high:.1f}%"
         between = f"95% interval {ends}, {count(main.get('n'))} episodes"
     elif not evaluated:
         between = "the last evaluation during training"
@@ -132,16 +94,16 @@ def _headline(numbers: dict[str, dict[str, Any]], evaluated: bool) -> str:
         if name in numbers
     ]
     return (
-        f'<p class="claim"><strong>{100 * main["mean"]:.0f}<i>%</i></strong> <span>of the time at the goal'
+        f'<p class="claim"><strong>{100 * share:.0f}<i>%</i></strong> <span>of the time at the goal'
         f"<small>{between}</small></span></p><dl>"
         + "".join(f"<div><dt>{label}</dt><dd>{value}</dd></div>" for value, label in others)
         + "</dl>"
     )
 
 
-def _progress(lines: list[dict]) -> str:
+def _progress(records: Sequence[Mapping[str, Any]]) -> str:
     """How far the run is, in one line of words."""
-    last = {key: value for line in lines for key, value in line.items() if is_number(value)}
+    last = {key: value for record in records for key, value in record.items() if is_number(value)}
     parts = [f"{quantity(last[key])} {label}" for key, label in _COUNTS if key in last]
     if "seconds" in last:
         minutes, seconds = divmod(round(last["seconds"]), 60)
@@ -153,10 +115,10 @@ def _progress(lines: list[dict]) -> str:
 _COUNTS = (("env_steps", "environment steps"), ("updates", "updates"))
 
 
-def _stage(found: dict[str, Path], series: dict[str, Series]) -> str:
+def _stage(run: RunContent, series: Mapping[str, Series]) -> str:
     parts = []
-    if "film.mp4" in found:
-        source = _inline(found["film.mp4"], "video/mp4")
+    if run.film is not None:
+        source = inline(run.film, "video/mp4")
         parts.append(
             f'<figure class="film"><video autoplay loop muted playsinline controls src="{source}"></video>'
             "<figcaption>Each tile is one episode, drawn at random and not picked. Its frame lights up while"
@@ -168,28 +130,25 @@ def _stage(found: dict[str, Path], series: dict[str, Series]) -> str:
     return "".join(parts)
 
 
-def _number_section(numbers: dict[str, dict[str, Any]], evaluation: dict[str, Any]) -> str:
+def _number_section(numbers: Mapping[str, Spread], evaluation: Evaluation) -> str:
     if not numbers:
         return ""
     parts = [f"<h2>In numbers</h2>{metrics_table(numbers)}"]
-    if evaluation.get("interval"):
-        parts.append(f'<p class="note">Interval {escape(str(evaluation["interval"]))}.</p>')
-    if goals := evaluation.get("goals"):
+    if evaluation.interval:
+        parts.append(f'<p class="note">Interval {escape(evaluation.interval)}.</p>')
+    if goals := evaluation.goals:
         few = " open" if len(goals) <= 8 else ""
         parts.append(f"<details{few}><summary>Goal by goal</summary>{goals_table(goals)}</details>")
     return f"<section>{''.join(parts)}</section>"
 
 
-def _map_section(evaluation: dict[str, Any]) -> str:
-    goals, task = evaluation.get("goals"), evaluation.get("task") or {}
-    if not goals or not task.get("maze"):
-        return ""
-    picture = maze_map(str(task["maze"]), float(task["cell_size"]), goals)
+def _map_section(evaluation: Evaluation) -> str:
+    picture = task_map(evaluation.task, evaluation.goals)
     heading = "<h2>Where it succeeds <small>episodes that reached the goal</small></h2>"
-    return f"<section>{heading}{picture}</section>"
+    return f"<section>{heading}{picture}</section>" if picture else ""
 
 
-def _learning(series: dict[str, Series]) -> str:
+def _learning(series: Mapping[str, Series]) -> str:
     charts = [chart(label, [Line(series[name], label, "var(--blue)")]) for name, label in LEARNING if name in series]
     if not charts:
         return ""
@@ -197,21 +156,18 @@ def _learning(series: dict[str, Series]) -> str:
     return f'<section>{heading}<div class="small">{"".join(charts)}</div></section>'
 
 
-def _origin(meta: dict[str, Any], found: dict[str, Path]) -> str:
-    parts = [facts(meta)] + [
-        f"<details><summary>{label} <code>{name}</code></summary><pre>{gin(found[name].read_text())}</pre></details>"
-        for name, label in (
-            ("config.gin", "Configuration as given"),
-            ("operative_config.gin", "Every value used"),
-        )
-        if name in found
+def _origin(run: RunContent) -> str:
+    configurations = (
+        ("config.gin", "Configuration as given", run.config),
+        ("operative_config.gin", "Every value used", run.operative_config),
+    )
+    parts = [facts(run.meta.facts)] + [
+        f"<details><summary>{label} <code>{name}</code></summary><pre>{gin(text)}</pre></details>"
+        for name, label, text in configurations
+        if text is not None
     ]
-    if "curve.png" in found:
-        link = f'<a download="curve.png" href="{_inline(found["curve.png"], "image/png")}">curve.png</a>'
+    if run.curve is not None:
+        link = f'<a download="curve.png" href="{inline(run.curve, "image/png")}">curve.png</a>'
         parts.append(f'<p class="note">The learning curve as a picture: {link}</p>')
     content = "".join(parts)
     return f"<section><h2>How it was made</h2>{content}</section>" if content else ""
-
-
-def _inline(path: Path, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -17,7 +17,7 @@ class Estimate(NamedTuple):
 
     Attributes:
         value: the statistic of the sample itself.
-        low, high: ends of the interval; NaN where the sample is too small to tell (a single number).
+        low, high: ends of the interval; NaN where the sample cannot tell: a single number, or one that is not finite.
     """
 
     value: float
@@ -52,13 +52,13 @@ def bootstrap(
     if len(values) == 0:
         raise ValueError("bootstrap was given no values; an interval needs at least one.")
     value = float(statistic(values, axis=-1))
-    if len(values) == 1:
+    if len(values) == 1 or not np.isfinite(values).all():
         return Estimate(value, float("nan"), float("nan"))
     interval = stats.bootstrap(
         (values,),
         statistic,
         n_resamples=resamples,
-        batch=1000,  # 10,000 resamples of 1,024 episodes at once would be 80 MB.
+        batch=max(1, min(1000, 10_000_000 // len(values))),  # 10,000 resamples of 1,024 episodes would be 80 MB
         confidence_level=LEVEL,
         method="percentile",
         rng=np.random.default_rng(seed),

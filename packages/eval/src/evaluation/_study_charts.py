@@ -1,18 +1,31 @@
 """The pictures of a study's page: curves with intervals, final scores of every run, and a grid of two axes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from evaluation._chart import Line, chart, labels, places
 from evaluation._metrics import Series
+from evaluation._study_content import CellJSON, EstimateJSON, PathJSON, PublishedJSON
 
 _MOST_CURVES = 8  # in one chart; of more cells the best and the first are shown
 
-Cell = dict[str, Any]
+
+class Cell(CellJSON):
+    """A cell of a study with what charts and tables call it."""
+
+    label: str
+
+
+C = TypeVar("C", bound=Mapping[str, Any])
+
+
+def labelled(cells: Sequence[CellJSON], axes: Sequence[str]) -> list[Cell]:
+    """Cells with their labels."""
+    return [{**cell, "label": label(cell, axes)} for cell in cells]
 
 
 def colour(order: int, of: int) -> str:
@@ -20,13 +33,13 @@ def colour(order: int, of: int) -> str:
     return f"color-mix(in oklab, var(--deep) {100 * order / max(of - 1, 1):.0f}%, var(--shallow))"
 
 
-def label(cell: Cell, axes: list[str]) -> str:
+def label(cell: Mapping[str, Any], axes: Sequence[str]) -> str:
     """Such as `depth 16` or `norm False`, or `residual` where a value says what it is."""
     values = ((axis.replace("_", " "), cell["values"][axis]) for axis in axes)
     return ", ".join(f"{axis} {value}" if _mute(value) else value for axis, value in values)
 
 
-def shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
+def shown(cells: Sequence[C]) -> list[tuple[int, C]]:
     """The cells that one chart has room for, with their places in the study."""
     if len(cells) <= _MOST_CURVES:
         return list(enumerate(cells))
@@ -34,7 +47,7 @@ def shown(cells: list[Cell]) -> list[tuple[int, Cell]]:
     return [(i, cells[i]) for i in sorted({0, best})]
 
 
-def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
+def top(cells: Sequence[Mapping[str, Any]], published: PublishedJSON | None = None) -> float:
     """Where the axis of scores ends: a round number above all of them."""
     highest = max(max(run["final"] for run in cell["runs"]) for cell in cells)
     highest = max([highest, *(max(curve["mean"]) for curve in (published["curves"].values() if published else ()))])
@@ -42,7 +55,7 @@ def top(cells: list[Cell], published: dict[str, Any] | None = None) -> float:
     return _round_above(highest)
 
 
-def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
+def curves(cells: list[Cell], published: PublishedJSON | None = None) -> str:
     """Mean learning curve of every cell with its interval over seeds, and what others published of it, if anything."""
     lines = []
     for order, cell in reversed(shown(cells)):
@@ -54,11 +67,11 @@ def curves(cells: list[Cell], published: dict[str, Any] | None = None) -> str:
     return chart("Time at the goal", lines, percent=True, top=top(cells, published))
 
 
-def by_path_length(cells: list[Cell], tested: list[dict[str, Any]]) -> str:
+def by_path_length(cells: list[Cell], tested: Sequence[Sequence[PathJSON]]) -> str:
     """Time at the goal against how far it is, as `tested.json` says it of the cells, in their order."""
     lines, highest = [], 0.0
     for order, cell in reversed(shown(cells)):
-        points = tested[order]["by_path_length"]
+        points = tested[order]
         times = [point["eval/time_at_goal_fraction"] for point in points]
         columns = {name: [time[name] for time in times] for name in ("mean", "ci_low", "ci_high")}
         x = [point["path_length"] for point in points]
@@ -81,8 +94,9 @@ def finals(cells: list[Cell], critical: str | None) -> str:
             left = x - 500 / len(cells)
             parts.append(f'<path class="jump" d="M{left:.1f} 0V1000"/>')
             names.append(f'<b style="left:{left / 10:.1f}%">critical {escape(_axis(cell))}</b>')
-        ends = [places([cell["final"][end]], 0.0, high, True)[0] for end in ("ci_low", "ci_high") if _known(cell, end)]
-        if ends:
+        low, up = cell["final"]["ci_low"], cell["final"]["ci_high"]
+        if low is not None and up is not None:
+            ends = places([low, up], 0.0, high, True)
             parts.append(f'<path class="spread" {style} d="M{x:.1f} {ends[0]:.1f}V{ends[1]:.1f}"/>')
         for i, run in enumerate(cell["runs"]):  # beside the mean, else it would hide them
             aside = x + (60 + 18 * i) / len(cells)
@@ -101,7 +115,7 @@ def finals(cells: list[Cell], critical: str | None) -> str:
     )
 
 
-def grid(cells: list[Cell], axes: list[str]) -> str:
+def grid(cells: list[Cell], axes: Sequence[str]) -> str:
     """Final scores of a study of two axes: the first downwards, the second across; the darker, the better."""
     rows, columns = (list(dict.fromkeys(cell["values"][axis] for cell in cells)) for axis in axes)
     by_place = {tuple(cell["values"][axis] for axis in axes): cell for cell in cells}
@@ -121,14 +135,14 @@ def grid(cells: list[Cell], axes: list[str]) -> str:
     )
 
 
-def percent(estimate: dict[str, float | None]) -> str:
+def percent(estimate: EstimateJSON) -> str:
     """Mean and interval in percent; without an interval where there is none."""
     mean, low, high = (estimate[name] for name in ("mean", "ci_low", "ci_high"))
     between = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
     return f"{100 * (mean or 0):.1f}{between}"
 
 
-def _line(name: str, colour: str, x: Sequence[float | int], shares: dict[str, list[Any]]) -> Line:
+def _line(name: str, colour: str, x: Sequence[float | int], shares: Mapping[str, Any]) -> Line:
     """A mean with its interval, which has no width where it is unknown."""
     mean = np.array(shares["mean"], float)
     low, high = (_ends(shares[end], mean) for end in ("ci_low", "ci_high"))
@@ -145,7 +159,7 @@ def _square(cell: Cell | None, best: float) -> str:
     share, mean = 100 * max(0.0, cell["final"]["mean"]) / best, 100 * cell["final"]["mean"]
     strength = "strong" if share > 50 else "weak"
     low, high = cell["final"]["ci_low"], cell["final"]["ci_high"]
-    between = f"<small>± {50 * (high - low):.0f}</small>" if low is not None else ""
+    between = f"<small>± {50 * (high - low):.0f}</small>" if low is not None and high is not None else ""
     hint = f"{len(cell['runs'])} runs: {_told(cell)}"
     return f'<td class="{strength}" style="--share:{share:.0f}%" title="{hint}">{mean:.0f}%{between}</td>'
 
@@ -162,11 +176,7 @@ def _axis(cell: Cell) -> str:
     return next(iter(cell["values"])).replace("_", " ")
 
 
-def _known(cell: Cell, end: str) -> bool:
-    return cell["final"][end] is not None
-
-
-def _highs(cell: Cell) -> list[float]:
+def _highs(cell: Mapping[str, Any]) -> list[float]:
     """What the pictures must have room for; an interval may reach beyond what a share can be."""
     ends = [cell["final"]["ci_high"], *cell["curve"]["mean"]]
     return [min(1.0, end) for end in ends if end is not None]

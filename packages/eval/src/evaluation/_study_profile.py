@@ -16,12 +16,14 @@ def profiles(cells: list[Cell]) -> str:
     y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
     parts, legend = [], []
     for order, cell in enumerate(cells):
-        scores, above = np.array(cell["profile"]["scores"]), [share["mean"] for share in cell["profile"]["above"]]
+        profile = cell["profile"]
+        scores, above = np.array(profile["scores"], float), np.array([one["mean"] for one in profile["above"]], float)
         shown = scores <= high + 1e-9
         x = places(list(scores[shown]), 0.0, high, False)
-        y = places(list(np.array(above)[shown]), 0.0, 1.0, True)
+        y = places(list(above[shown]), 0.0, 1.0, True)
         points = "".join(f"H{a:.1f}V{b:.1f}" for a, b in zip(x, y, strict=True))
-        parts.append(f'<path class="main" style="stroke:{colour(order, len(cells))}" d="M0 {y[0]:.1f}{points}"/>')
+        first = y[0] if y else 1000.0
+        parts.append(f'<path class="main" style="stroke:{colour(order, len(cells))}" d="M0 {first:.1f}{points}"/>')
         legend.append(f'<li style="--c:{colour(order, len(cells))}">{escape(cell["label"])}</li>')
     rules = "".join(f'<line x1="0" x2="1000" y1="{y:.1f}" y2="{y:.1f}"/>' for y in places(y_ticks, 0.0, 1.0, True))
     title = "Share of runs above a score"

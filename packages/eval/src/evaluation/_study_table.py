@@ -1,14 +1,16 @@
 """A study in numbers: a row for every cell."""
 
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from evaluation._chart import quantity
+from evaluation._run_content import Spread
 from evaluation._study_charts import Cell, percent
+from evaluation._study_content import LaterCell, ReachedJSON
 from evaluation._tables import METRICS, amount, between, count
 
 
-def study_table(cells: list[Cell], thresholds: list[float]) -> str:
+def study_table(cells: list[Cell], thresholds: Sequence[float]) -> str:
     """Scores, comparisons with the first cell, costs; `thresholds` are the scores of the columns of steps."""
     head = (
         "",
@@ -31,12 +33,12 @@ def study_table(cells: list[Cell], thresholds: list[float]) -> str:
 
 
 def _row(cell: Cell) -> str:
-    better = cell.get("better_than_first")
+    better, beyond = cell.get("better_than_first"), cell.get("beyond_first")
     values = (
         str(len(cell["runs"])),
         percent(cell["final"]),
         percent(cell["iqm"]),
-        percent(cell["beyond_first"]) if better else "–",
+        percent(beyond) if beyond else "–",
         percent(better) if better else "–",
         percent(cell["area"]),
         *(_steps(there) for there in zip(*(run["reached"] for run in cell["runs"]), strict=True)),
@@ -46,7 +48,7 @@ def _row(cell: Cell) -> str:
     return f'<tr><th scope="row">{escape(cell["label"])}</th>{"".join(f"<td>{value}</td>" for value in values)}</tr>'
 
 
-def _steps(runs: tuple[dict[str, float | None], ...]) -> str:
+def _steps(runs: tuple[ReachedJSON, ...]) -> str:
     """Where the middle one of a cell's runs first had a score, those that never had it last; of two, the slower."""
     there = sorted((run for run in runs if run["env_steps"] is not None), key=lambda run: run["env_steps"] or 0)
     steps, middle = "–", len(runs) // 2
@@ -56,25 +58,27 @@ def _steps(runs: tuple[dict[str, float | None], ...]) -> str:
     return f"{steps} <small>{len(there)} of {len(runs)}</small>"
 
 
-def tested_table(tested: dict[str, Any], names: dict[str, str]) -> str:
-    """What `tested.json` says: the last agents on more episodes. `names` are the labels of cells by their names."""
-    metrics = [name for name in METRICS if name in tested["cells"][0]]
+def tested_table(cells: Sequence[tuple[str, LaterCell]]) -> str:
+    """What `tested.json` says of cells, each with its label: the last agents on more episodes."""
+    metrics = [name for name in METRICS if name in cells[0][1].numbers]
     head = "".join(f"<th>{METRICS[name][0]}</th>" for name in metrics)
     rows = "".join(
-        f'<tr><th scope="row">{escape(names.get(str(cell["name"]), str(cell["name"])))}</th>'
+        f'<tr><th scope="row">{escape(label)}</th>'
         + "".join(
-            f"<td>{amount(name, cell[name]['mean'])}<br><small>{between(name, cell[name])}</small></td>"
-            for name in metrics
+            f"<td>{amount(name, entry['mean'])}<br><small>{between(name, entry)}</small></td>"
+            for name, entry in ((name, cell.numbers.get(name, _UNKNOWN)) for name in metrics)
         )
         + "</tr>"
-        for cell in tested["cells"]
+        for label, cell in cells
     )
-    what = f"The last agent of every run on {count(tested['cells'][0]['episodes'])} episodes; 95% intervals over seeds."
+    what = f"The last agent of every run on {count(cells[0][1].episodes)} episodes; 95% intervals over seeds."
     return (
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         f'<p class="note">{what}</p>'
     )
 
+
+_UNKNOWN: Spread = {"mean": None, "ci_low": None, "ci_high": None}
 
 _INSIDE = {
     "path": "Energy ~ path",
@@ -92,15 +96,16 @@ _INSIDE_NOTE = (
 )
 
 
-def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
-    """What `inside.json` of a study says: means over seeds. `names` are the labels of cells by their names."""
-    measures = [name for name in _INSIDE if name in looked["cells"][0]]
+def inside_table(cells: Sequence[tuple[str, LaterCell]]) -> str:
+    """What `inside.json` of a study says of cells, each with its label: means over seeds."""
+    measures = [name for name in _INSIDE if name in cells[0][1].numbers]
     head = "".join(f"<th>{_INSIDE[name]}</th>" for name in measures)
     rows = "".join(
-        f'<tr><th scope="row">{escape(names.get(str(cell["name"]), str(cell["name"])))}</th>'
-        + "".join(f"<td>{cell[name]['mean']:.3g}<br><small>{_ends(cell[name])}</small></td>" for name in measures)
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{_mean(entry)}<br><small>{_ends(entry)}</small></td>" for entry in entries)
         + "</tr>"
-        for cell in looked["cells"]
+        for label, cell in cells
+        for entries in [[cell.numbers.get(name, _UNKNOWN) for name in measures]]
     )
     return (
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -108,6 +113,10 @@ def inside_table(looked: dict[str, Any], names: dict[str, str]) -> str:
     )
 
 
-def _ends(estimate: dict[str, float | None]) -> str:
-    low, high = estimate["ci_low"], estimate["ci_high"]
+def _mean(entry: Spread) -> str:
+    return "–" if entry["mean"] is None else f"{entry['mean']:.3g}"
+
+
+def _ends(entry: Spread) -> str:
+    low, high = entry.get("ci_low"), entry.get("ci_high")
     return "" if low is None or high is None else f"{low:.3g} to {high:.3g}"

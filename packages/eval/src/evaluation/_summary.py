@@ -7,14 +7,14 @@ from jaxtyping import Array, Float, Key
 
 from envs import AbstractEnv, Maze, Policy
 from evaluation._evaluate import EpisodeRecord, Evaluator, by_name
-from evaluation._path_lengths import Places
+from evaluation._path_lengths import MOST_CELLS, Places
 from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
 
 Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes that had it
 
 
 def evaluate(evaluator: Evaluator, policy: Policy, key: Key[Array, ""], stochastic: bool = False) -> dict[str, Any]:
-    """The content of `evaluation.json`, ready for `json.dumps`.
+    """The content of `evaluation.json`, ready for `json.dumps`: what is no finite number is `None`.
 
     The arguments are those of `Evaluator.episodes`. Every metric of `Evaluator` is an entry `{mean, ci_low,
     ci_high, n}`, with `iqm` where it is not a share of episodes. The intervals are 95 %: Wilson's for shares of
@@ -48,7 +48,13 @@ def _by_goal(goals: Float[np.ndarray, "episode goal"], maze: Maze | None) -> lis
     """
     if maze is not None:
         cells = np.asarray(maze.goals)
-        nearest = np.linalg.norm(goals[:, None, :2] - cells[None], axis=-1).argmin(axis=1)
+        rows = max(1, 1_000_000 // len(cells))  # at once: all episodes by all cells may be more than memory holds
+        nearest = np.concatenate(
+            [
+                np.linalg.norm(goals[i : i + rows, None, :2] - cells[None], axis=-1).argmin(axis=1)
+                for i in range(0, len(goals), rows)
+            ]
+        )
         return [(cell, np.flatnonzero(nearest == i)) for i, cell in enumerate(cells)]
     unique, which = np.unique(goals.round(6), axis=0, return_inverse=True)
     if len(unique) > len(goals) / 2:
@@ -62,6 +68,8 @@ def _paths(groups: list[Group], env: AbstractEnv) -> list[dict[str, float]]:
     # With marks what comes to the goal may be a ball, from its own cell; with `cells` starts are all along a corridor.
     if maze is None or len(maze.starts) != 1 or maze.marks or getattr(env, "cells", None) is not None:
         return [{}] * len(groups)
+    if maze.cells.size > MOST_CELLS:
+        return [{}] * len(groups)
     places = Places(maze)
     lengths = places.path_lengths(maze.starts[0])[[places.nearest(goal) for goal, _ in groups]]
     return [{"path_length": float(length)} if np.isfinite(length) else {} for length in lengths]
@@ -71,12 +79,15 @@ def _entry(values: np.ndarray) -> dict[str, Any]:
     share = values.dtype == np.bool_
     estimate = proportion(values) if share else bootstrap(values)
     entry = {**_ends(estimate), "n": len(values)}
-    return entry if share else {**entry, "iqm": float(iqm(values))}
+    return entry if share else {**entry, "iqm": _finite(float(iqm(values)))}
 
 
 def _ends(estimate: Estimate) -> dict[str, float | None]:
-    low, high = (None if np.isnan(end) else end for end in (estimate.low, estimate.high))
-    return {"mean": estimate.value, "ci_low": low, "ci_high": high}
+    return {"mean": _finite(estimate.value), "ci_low": _finite(estimate.low), "ci_high": _finite(estimate.high)}
+
+
+def _finite(number: float) -> float | None:
+    return number if np.isfinite(number) else None
 
 
 def _goal_entry(group: Group, record: EpisodeRecord, env: AbstractEnv) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The tables of the report: metrics with their intervals, goals, and where the run came from."""
 
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from evaluation._metrics import is_number
+from evaluation._run_content import GoalJSON, Spread
 
 # metric: (what a reader calls it, what it is)
 METRICS = {
@@ -36,7 +38,7 @@ def count(value: Any) -> str:
     return f"{value:,}" if is_number(value) else "–"
 
 
-def metrics_table(numbers: dict[str, dict[str, Any]]) -> str:
+def metrics_table(numbers: Mapping[str, Spread]) -> str:
     """Every metric: mean, interval, and both as a bar where the metric is a share."""
     names = [name for name in METRICS if name in numbers] + sorted(set(numbers) - set(METRICS))
     rows = "".join(_metric(name, numbers[name]) for name in names)
@@ -46,7 +48,7 @@ def metrics_table(numbers: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def _metric(name: str, entry: dict[str, Any]) -> str:
+def _metric(name: str, entry: Spread) -> str:
     label, meaning = METRICS.get(name, (name.removeprefix("eval/").replace("_", " "), ""))
     interval, bar = between(name, entry), ""
     low, high, mean = (entry.get(key) for key in ("ci_low", "ci_high", "mean"))
@@ -61,7 +63,7 @@ def _metric(name: str, entry: dict[str, Any]) -> str:
     )
 
 
-def between(name: str, entry: dict[str, Any]) -> str:
+def between(name: str, entry: Mapping[str, Any]) -> str:
     """The interval of a metric."""
     low, high = entry.get("ci_low"), entry.get("ci_high")
     if not is_number(low) or not is_number(high):
@@ -69,7 +71,7 @@ def between(name: str, entry: dict[str, Any]) -> str:
     return f"{amount(name, low, False).rstrip('%')} – {amount(name, high, False)}"
 
 
-def goals_table(goals: list[dict[str, Any]]) -> str:
+def goals_table(goals: Sequence[GoalJSON]) -> str:
     """One row a goal: how many episodes had it and how they went, each mean with its 95 % interval below it."""
     columns = {
         "eval/success_any": "Reached",
@@ -90,7 +92,7 @@ def goals_table(goals: list[dict[str, Any]]) -> str:
     )
 
 
-def facts(meta: dict[str, Any]) -> str:
+def facts(meta: Mapping[str, Any]) -> str:
     """What `meta.json` says, known keys first and in words; keys that are not known are shown as they are."""
     shown = [key for key in _FACTS if key in meta] + [key for key in meta if key not in {*_FACTS, *_ELSEWHERE}]
     rows = "".join(

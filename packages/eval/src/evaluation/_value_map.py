@@ -16,6 +16,8 @@ from evaluation._path_lengths import Places
 Energy = Callable[..., Float[Array, ""]]
 """`(obs, action, goal) -> energy` of one state; larger is nearer."""
 
+_MOST_ENERGIES = 5_000_000
+
 
 class ValueMap(NamedTuple):
     """A critic's view of one goal.
@@ -46,11 +48,17 @@ def value_maps(env: AbstractEnv, energy: Energy, policy: Policy, key: Key[Array,
     and what of a goal is not its place in the maze.
 
     Raises:
-        ValueError: the task has no maze, or its goal is not for the agent itself to be at a place.
+        ValueError: the task has no maze, or one that is too large, or its goal is not for the agent itself to be at a
+            place.
     """
     if env.maze is None:
         raise ValueError(f"{type(env).__name__} has no maze, so there is no map of it.")
     places = Places(env.maze)
+    if len(places.xy) * len(env.maze.goals) > _MOST_ENERGIES:
+        raise ValueError(
+            f"The maze of {type(env).__name__} has {len(places.xy):,} places and {len(env.maze.goals):,} goals, which "
+            f"is too large for a map: {_MOST_ENERGIES:,} pairs of them are accepted."
+        )
     physics, drawn = env.begin(key)
 
     def put(xy: Float[Array, "2"]) -> Float[Array, " obs"]:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from evaluation._mosaic import Mosaic, Status, tile_size
 
 FPS = 20
 LONGEST = 12.0  # seconds of film; a longer episode is shown faster
+MOST_STEPS = 20_000  # control steps of an episode that are recorded
 CHUNK = 20  # frames rendered in one call: six agents of 20 frames are 30 MB
 
 
@@ -27,13 +29,12 @@ def film(
     env: AbstractEnv,
     policy: Policy,
     key: Key[Array, ""],
-    path: Path | str,
     agents: int = 6,
     title: str = "",
     stochastic: bool = False,
     longest: int | None = None,
-) -> str:
-    """Writes an mp4 (H.264, which browsers play) of the first episode of several agents, side by side.
+) -> tuple[bytes, str]:
+    """An mp4 (H.264, which browsers play) of the first episode of several agents, side by side.
 
     MuJoCo draws the agents; where it cannot, they are drawn in 2-D from the states, and the film says so. The
     agents are the first ones that `key` draws; none is chosen for its success.
@@ -42,21 +43,26 @@ def film(
         env: what to act in.
         policy: acts without noise, unless `stochastic`.
         key: draws starts and goals.
-        path: the file; it appears only when it is complete.
         agents: how many tiles, 1 to 12.
         title: stands above the tiles; the name of the environment where empty.
         stochastic: whether the policy gets a key for each action.
-        longest: control steps after which the film ends; None shows whole episodes.
+        longest: control steps after which the film ends; None shows whole episodes, up to 20,000 steps.
 
     Returns:
-        How it was drawn, in words.
+        The film, and how it was drawn, in words.
 
     Raises:
-        ValueError: `agents` is not from 1 to 12.
+        ValueError: `agents` is not from 1 to 12, or `longest` no positive integer.
+        OSError: ffmpeg failed.
     """
     if isinstance(agents, bool) or not isinstance(agents, int) or not 1 <= agents <= 12:
         raise ValueError(f"evaluation.film.agents is {agents!r}; it must be an integer from 1 to 12.")
-    take = shoot(env, policy, jr.split(key, agents), stochastic, longest)
+    if longest is not None and (isinstance(longest, bool) or not isinstance(longest, int) or longest < 1):
+        raise ValueError(f"evaluation.film.longest is {longest!r}; it must be a positive integer or None.")
+    asked = env.episode_length if longest is None else min(longest, env.episode_length)
+    steps = min(asked, MOST_STEPS)
+    cut = f" It shows the first {steps:,} of {asked:,} control steps." if steps < asked else ""
+    take = shoot(env, policy, jr.split(key, agents), stochastic, steps)
     moments = len(take.running)
     stride = int(np.ceil(moments / (FPS * LONGEST)))
     shown = np.append(np.arange(0, moments - 1, stride), moments - 1)
@@ -72,14 +78,14 @@ def film(
             goals = np.asarray(jax.vmap(env.goal_position)(take.goal[0]))[:, :2]
             pictures = drawings(take.position, goals, take.at_goal, env.maze, env.threshold, size)
             how, note = f"Drawn in 2-D from the states. {reason}", ", 2-D drawing from the states"
-        title = title or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(env).__name__).capitalize()
+        title = " ".join(title.split())[:100] or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(env).__name__).capitalize()
+        note += f", first {steps:,} of {asked:,} steps" if cut else ""
         mosaic = Mosaic(title, f"{speed:.3g}x speed{note}", size, agents, len(shown))
         frames = (
             mosaic.frame(i, shown[i] * env.control_step, picture, _statuses(take, i))
             for i, picture in enumerate(pictures)
         )
-        _encode(frames, mosaic.shape, Path(path))
-    return how
+        return _encoded(frames, mosaic.shape), how + cut
 
 
 def _rendered(renderer: "envs.Renderer", take: Take) -> Iterator[UInt8[np.ndarray, "agent height width rgb"]]:
@@ -96,14 +102,12 @@ def _statuses(take: Take, frame: int) -> list[Status]:
     return [Status(bool(at_goal), bool(fallen), float(distance)) for at_goal, fallen, distance in rows]
 
 
-def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int], path: Path) -> None:
-    """Writes the film beside its place and moves it there, so that a stopped run leaves no half of one.
+def _encoded(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tuple[int, int]) -> bytes:
+    """The film, by way of a folder that only this user can read.
 
     ffmpeg is started here and not by imageio-ffmpeg, which runs Python between fork and exec: JAX's threads
     could then hang the child.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial.mp4")
     source = f"-f rawvideo -pix_fmt rgb24 -s {shape[1]}x{shape[0]} -r {FPS} -i -".split()
     # yuv420p is the one layout of colours that every browser plays; faststart lets it play while it loads.
     target = [
@@ -121,8 +125,9 @@ def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tupl
         "-threads",
         "2",
     ]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, *target, f"file:{partial}"]
-    try:
+    with tempfile.TemporaryDirectory(prefix="film") as folder:
+        file = Path(folder) / "film.mp4"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, *target, f"file:{file}"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:
             assert process.stdin is not None
             frame = np.zeros(0, np.uint8)
@@ -134,7 +139,5 @@ def _encode(frames: Iterator[UInt8[np.ndarray, "height width rgb"]], shape: tupl
                 process.stdin.write(frame.tobytes() * FPS)  # the last frame stays for a second
                 process.stdin.close()
             if process.wait():
-                raise OSError(f"ffmpeg could not write {path} (exit status {process.returncode}).")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+                raise OSError(f"ffmpeg could not encode a film (exit status {process.returncode}).")
+        return file.read_bytes()
