@@ -24,7 +24,7 @@ ONLY_IN = {
 def imports(file: Path) -> set[str]:
     """The top-level modules a file imports anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -47,6 +47,53 @@ def test_a_library_has_one_place(module: str):
     users = [str(file.relative_to(ROOT)) for file in places if module in imports(file)]
     assert users, f"nothing imports {module}"
     assert all(user.startswith(ONLY_IN[module]) for user in users), users
+
+
+_READS_TEXT = {"open": 1, "fdopen": 1, "read_text": None, "write_text": None}  # where the mode is, if there is one
+_OPENS_NO_TEXT = ("os", "Image", "webbrowser")
+
+
+def _names_no_encoding(call: ast.Call) -> bool:
+    """Whether a call opens a text file in whatever encoding the locale has."""
+    match call.func:
+        case ast.Name("open"):
+            position = 1
+        case ast.Attribute(ast.Name(of), "open") if of in _OPENS_NO_TEXT:
+            return False
+        case ast.Attribute(_, "open"):  # of a path
+            position = 0
+        case ast.Attribute(_, name):
+            position = _READS_TEXT.get(name, -1)
+        case _:
+            return False
+    if position == -1 or any(keyword.arg == "encoding" for keyword in call.keywords):
+        return False
+    modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
+    modes += call.args[position : position + 1] if position is not None else []
+    return not any(isinstance(mode, ast.Constant) and "b" in str(mode.value) for mode in modes)
+
+
+def test_every_text_file_is_utf_8():
+    places = [*(ROOT / "packages").rglob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in places
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and _names_no_encoding(node)
+    ]
+    assert not found
+
+
+def test_evaluation_opens_no_file_of_a_run():
+    """It returns text and bytes: its own pages' parts and the film that ffmpeg has left are all that it reads."""
+    found = set()
+    for file in SOURCES["evaluation"].rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if name in (*_READS_TEXT, "read_bytes", "write_bytes", "mkdir", "unlink", "savefig"):
+                    found.add((file.name, name))
+    assert found == {("_report.py", "read_text"), ("_video.py", "read_bytes"), ("_curve.py", "savefig")}
 
 
 @pytest.mark.parametrize("package", SOURCES)

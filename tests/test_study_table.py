@@ -32,7 +32,8 @@ def job(tmp_path: Path, name: str) -> study_slots.Job:
 def test_the_table_shows_how_far_runs_are(tmp_path: Path, capsys):
     shown = job(tmp_path, "some")
     shown.run.directory.mkdir(parents=True)
-    line = {"env_steps": 2_000, "speed/env_steps_per_second": 1234.5, "eval/time_at_goal_fraction": 0.25}
+    counts = {"env_steps": 2_000, "updates": 20, "seconds": 9.0}
+    line = counts | {"speed/env_steps_per_second": 1234.5, "eval/time_at_goal_fraction": 0.25}
     (shown.run.directory / "metrics.jsonl").write_text(json.dumps(line) + '\n{"env_st')
     with Table([shown]) as table:
         table.show()

@@ -63,15 +63,66 @@ def test_gives_the_numbers_of_training_and_a_film(run, tmp_path):
     assert result["run"]["step"] == 240 and "--step 240" in result["run"]["command"]
 
 
-def test_other_policies_have_files_of_their_own(run, capsys):
+def test_what_is_not_as_usual_has_a_file_of_its_own(run, capsys):
+    (run / "evaluation.json").write_text('{"eval/time_at_goal_fraction": {"mean": 0.125}}', encoding="utf-8")
     before = content(run)
-    for policy in ("uniform", "stochastic"):
-        assert evaluate.main(["evaluate.py", "--run_dir", str(run), "--policy", policy, "--episodes", "8"]) == 0
-        assert json.loads((run / f"evaluation_{policy}.json").read_text())["run"]["policy"] == policy
-    shown = capsys.readouterr().out
-    assert "uniform actions, 8 episodes" in shown and "after 480 env steps, 8 episodes" in shown
-    assert before.items() <= content(run).items()
+    for arguments, name, line in (
+        (("--policy", "uniform"), "evaluation_uniform.json", "uniform actions, 4 episodes"),
+        (("--policy", "stochastic", "--episodes", "8"), "evaluation_stochastic_8episodes.json", "after 480 env steps"),
+        (("--step", "240", "--episodes", "4"), "evaluation_step240.json", "after 240 env steps, 4 episodes"),
+    ):
+        assert evaluate.main(["evaluate.py", "--run_dir", str(run), *arguments]) == 0
+        assert content(run).keys() - before.keys() == {name}
+        assert line in capsys.readouterr().out
+        (run / name).unlink()
+    assert content(run) == before  # the run's own numbers, and the page that shows them
     assert "--policy uniform" in mistake(capsys, "--run_dir", run, "--policy", "uniform", "--film")
+
+
+def test_the_run_s_own_numbers_come_with_their_page(run, capsys):
+    usual = (run / "evaluation.json").read_bytes()
+    (run / "evaluation.json").write_text('{"eval/time_at_goal_fraction": {"mean": 0.125}}', encoding="utf-8")
+    assert evaluate.main(["evaluate.py", "--run_dir", str(run), "--step", "480", "--out", f"{run}/."]) == 0
+    mean = json.loads((run / "evaluation.json").read_bytes())["eval/time_at_goal_fraction"]["mean"]
+    assert mean == json.loads(usual)["eval/time_at_goal_fraction"]["mean"]
+    assert f"{100 * mean:.0f}<i>%</i>" in (run / "report.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.endswith(f"{run / 'evaluation.json'}\n{run / 'report.html'}\n")
+
+
+def test_results_do_not_go_into_another_run(run, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    before = content(tmp_path)
+    assert mistake(capsys, "--run_dir", run, "--out", other) == (
+        f"error: --out {other} is the directory of another run; results of this one would replace its own.\n"
+    )
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", ".evaluation.json.new", ".report.partial.html", "report.html"])
+def test_nothing_is_written_through_a_link_in_the_run(run, tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.write_text("mine", encoding="utf-8")
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(victim)
+    status = exits.guard(evaluate.main, ["evaluate.py", "--run_dir", str(run)])
+    assert status == (exits.SUCCESS if name.startswith(".") else exits.MISTAKE)
+    assert victim.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("binding", "words"),
+    [
+        ("envs.PointMaze.episode_length = 2147483647", "an episode of PointMaze has up to 2,147,483,647 steps"),
+        ("evaluation.Evaluator.episodes = 2000000000", "it must be an integer from 1 to 1,000,000"),
+    ],
+)
+def test_an_evaluation_without_end_is_refused(run, capsys, binding, words):
+    with (run / "config.gin").open("a", encoding="utf-8") as file:
+        file.write(f"{binding}\n")
+    before = content(run)
+    assert words in mistake(capsys, "--run_dir", run)
+    assert content(run) == before
 
 
 @pytest.mark.parametrize(
@@ -103,14 +154,19 @@ def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
     for one in runs:
         shutil.copytree(run, one.directory)
     study_results.write(study_results.collect(runs, {}), tmp_path)
+    before = content(tmp_path)
     assert evaluate.main(["evaluate.py", "--study", str(tmp_path), "--episodes", "6"]) == exits.SUCCESS
+    assert before.items() <= content(tmp_path).items()  # their own numbers are on 4 episodes
     shown, _ = capsys.readouterr()
     assert "6 episodes a run" in shown and (tmp_path / "report.html").is_file()
     alone = ("--run_dir", str(run), "--episodes", "6", "--out", str(tmp_path / "alone"))
     assert evaluate.main(["evaluate.py", *alone]) == exits.SUCCESS
     alone, *others = (
-        json.loads((folder / "evaluation.json").read_text())
-        for folder in (tmp_path / "alone", *(one.directory for one in runs))
+        json.loads(file.read_text())
+        for file in (
+            tmp_path / "alone" / "evaluation.json",
+            *(one.directory / "evaluation_6episodes.json" for one in runs),
+        )
     )
     tested = json.loads((tmp_path / "tested.json").read_text())
     first, second = tested["cells"]
@@ -135,7 +191,11 @@ def test_all_of_a_study_is_what_each_run_is(run, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "holds no study.json: tools/study.py writes it"), ('{"cells": [3]}', "is damaged"), ("{", "is damaged")],
+    [
+        (None, "holds no study.json; tools/study.py writes it when a first run is finished."),
+        ('{"cells": [3]}', "study.json is damaged: "),
+        ("{", "study.json is no JSON: "),
+    ],
 )
 def test_what_is_no_study(capsys, tmp_path, content, message):
     if content:

@@ -9,13 +9,10 @@ import exits
 import inside
 import inside_views
 import pytest
-import study_inside
 import study_results
 from PIL import Image
 from study_grid import Cell, Run
 from tool_runs import as_a_user, content, finished_run
-
-import evaluation
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +64,7 @@ def test_a_study_and_its_page(run, tmp_path, capsys):
     study_results.write(study_results.collect(runs, {"command": "c", "git_commit": "0", "time": "t"}), study)
     assert exits.guard(inside.main, ["inside.py", "--study", str(study)]) == exits.SUCCESS
     shown = capsys.readouterr().out
-    (cell,) = json.loads((study / study_inside.FILE).read_text())["cells"]
+    (cell,) = json.loads((study / "inside.json").read_text())["cells"]
     assert cell["agents"] == [[0, 480], [1, 480]]
     one, other = (json.loads((study / f"depth8/seed{seed}/inside.json").read_text()) for seed in (0, 1))
     assert one | {"origin": 0} == other | {"origin": 0}  # the runs are copies of one, and a look draws no luck
@@ -82,7 +79,7 @@ def test_a_study_and_its_page(run, tmp_path, capsys):
     for name, value in expected.items():
         assert cell[name] == pytest.approx({"mean": value, "ci_low": value, "ci_high": value})
         assert f"{value:.3g}" in shown
-    page = evaluation.study_page(study).read_text()
+    page = (study / "report.html").read_text(encoding="utf-8")
     assert "What depth does inside" in page and page.count("data:image/png") == 2
 
 

@@ -11,6 +11,7 @@ import pytest
 import reading
 import study_grid
 import study_results
+from test_tools_study_results import ORIGIN, a_run
 from tool_runs import ROOT, as_a_user, finished_run
 
 
@@ -58,22 +59,108 @@ def test_an_unfinished_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not (tmp_path / "out").exists()
 
 
-def test_a_study_is_published_with_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    study, out = tmp_path / "study", tmp_path / "out"
-    (study / "cells").mkdir(parents=True)
-    (study / "cells/depth4.gin").write_text("# a cell")
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study"
+    runs = [a_run(folder, {"depth": depth}, 0, final) for depth, final in (("4", 0.1), ("8", 0.2))]
+    study_results.write(study_results.collect(runs, ORIGIN), folder)
+    (folder / "cells").mkdir()
+    (folder / "cells/depth4.gin").write_text("# a cell", encoding="utf-8")
+    for name in ("figure.png", "report.html"):
+        (folder / name).write_text(name, encoding="utf-8")
+    return folder
+
+
+def test_a_study_is_published_with_its_page(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
     arguments = ["publish.py", "--study", str(study), "--out", str(out)]
-    names = ["figure.png", "report.html", "study.json"]
-    for name in names:
+    for name in ("figure.png", "report.html", "study.json"):
+        (study / name).rename(tmp_path / name)
         assert exits.guard(publish.main, arguments) == exits.MISTAKE
-        assert "is no study with a finished run: it lacks" in capsys.readouterr().err and not out.exists()
-        (study / name).write_text(name)
+        assert capsys.readouterr().err == f"error: {study} is no study with a finished run: it lacks {name}.\n"
+        assert not out.exists()
+        (tmp_path / name).rename(study / name)
+    (study / "cells/notes.txt").write_text("mine", encoding="utf-8")  # no configuration
     assert publish.main(arguments) == exits.SUCCESS
-    assert sorted(path.name for path in out.iterdir()) == ["cells", *names]
-    assert (out / names[0]).read_text() == names[0] and (out / "cells/depth4.gin").read_text() == "# a cell"
+    assert sorted(path.name for path in out.iterdir()) == ["cells", "figure.png", "report.html", "study.json"]
+    assert (out / "study.json").read_bytes() == (study / "study.json").read_bytes()
+    assert [path.name for path in (out / "cells").iterdir()] == ["depth4.gin"]
+    assert (out / "cells/depth4.gin").read_text(encoding="utf-8") == "# a cell"
     for name in ("tested.json", "inside.json"):
-        (study / name).write_text("{}")
+        (study / name).write_text('{"cells": []}', encoding="utf-8")
         assert publish.main(arguments) == exits.SUCCESS and (out / name).is_file()
+
+
+@pytest.mark.parametrize(
+    "name", ["study.json", "figure.png", "report.html", "tested.json", "inside.json", "cells/depth4.gin", "cells"]
+)
+def test_what_links_of_a_study_show_is_not_published(study: Path, tmp_path: Path, capsys, name: str):
+    secret = tmp_path / "secret"
+    if name == "cells":
+        (study / name).rename(secret)
+    else:
+        secret.write_text("secret", encoding="utf-8")
+        (study / name).unlink(missing_ok=True)
+    (study / name).symlink_to(secret)
+    status = exits.guard(publish.main, ["publish.py", "--study", str(study), "--out", str(tmp_path / "out")])
+    place = study / name
+    sentence = f"{place} is a link; links in {place.parent} are not followed."
+    assert (status, capsys.readouterr().err) == (exits.MISTAKE, f"error: {sentence}\n")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["study.json", "figure.png", "cells", "cells/depth4.gin"])
+def test_nothing_is_published_through_links(study: Path, tmp_path: Path, name: str):
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    (out / "cells").mkdir(parents=True)
+    if name == "cells":
+        victim.mkdir()
+        (out / name).rmdir()
+    else:
+        victim.write_text("mine", encoding="utf-8")
+    (out / name).symlink_to(victim)
+    arguments = ["publish.py", "--study", str(study), "--out", str(out)]
+    assert exits.guard(publish.main, arguments) == exits.MISTAKE
+    assert (victim.is_dir() and not list(victim.iterdir())) or victim.read_text(encoding="utf-8") == "mine"
+
+
+DAMAGE = [
+    ("meta.json", b"{", "meta.json is no JSON"),
+    ("meta.json", b"[]", "meta.json holds no JSON object of names and values."),
+    ("meta.json", b'{"name": 3}', "meta.json is damaged: expected `str | null`, got `int` at name."),
+    ("evaluation.json", b"{}", "evaluation.json is damaged: it lacks run.step."),
+    ("evaluation.json", b'{"run": 3}', "evaluation.json is damaged: expected `object | null`, got `int` at run."),
+    ("evaluation.json", b'{"run": {"step": "480"}}', "is damaged: expected `int | null`, got `str` at run.step."),
+    ("evaluation.json", b'{"run": {"step": 480}}', "evaluation.json is damaged: it lacks eval/time_at_goal."),
+    ("evaluation_uniform.json", b"{}", "evaluation_uniform.json is damaged: it lacks run.step."),
+    ("evaluation_uniform.json", b'{"run": {"step": 0}, "eval/time_at_goal": 3}', "expected `object`, got `int`"),
+    ("metrics.jsonl", b"\xff\n", "metrics.jsonl is not UTF-8 text (byte 0)."),
+    ("metrics.jsonl", b"[1]\n", "metrics.jsonl is damaged: line 1 is no record of metrics."),
+    ("metrics.jsonl", b"", "holds 0 evaluations; a curve takes 2 at least."),
+    ("config.gin", None, "config.gin is a link"),
+    ("curve.png", None, "curve.png is a link"),
+    ("evaluation.json", None, "evaluation.json is a link"),
+    ("meta.json", None, "meta.json is a link"),
+    ("metrics.jsonl", None, "metrics.jsonl is a link"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"), DAMAGE, ids=[f"{name}-{i}" for i, (name, *_) in enumerate(DAMAGE)]
+)
+def test_a_damaged_run_is_not_published(tmp_path, tmp_path_factory, capsys, name, damage, words):
+    run, secret = tmp_path / "run", tmp_path / "secret"
+    whole = finished_run(tmp_path_factory.getbasetemp())
+    shutil.copytree(whole, run, ignore=shutil.ignore_patterns("checkpoints", "tb", "film.mp4", "report.html"))
+    if damage is None:
+        (run / name).rename(secret)
+        (run / name).symlink_to(secret)
+    else:
+        (run / name).write_bytes(damage)
+    status = exits.guard(publish.main, ["publish.py", "--run_dir", str(run), "--out", str(tmp_path / "out")])
+    error = capsys.readouterr().err
+    assert status == exits.MISTAKE and error.startswith("error: ") and error.count("\n") == 1 and words in error
+    assert str(run) in error and not (tmp_path / "out").exists()
 
 
 def test_one_thing_is_published_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

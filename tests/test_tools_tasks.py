@@ -78,7 +78,10 @@ def test_a_damaged_summary_is_not_overwritten(tmp_path: Path, capsys: pytest.Cap
     file.parent.mkdir(parents=True)
     file.write_text("{")
     assert exits.guard(tasks.main, ["tasks.py", "--tasks=reacher", f"--root={tmp_path}"]) == 2
-    assert "is damaged" in capsys.readouterr().err and file.read_text() == "{"
+    assert f"{file} is no JSON: " in capsys.readouterr().err and file.read_text() == "{"
+    file.write_text('{"tasks": []}')
+    assert exits.guard(tasks.main, ["tasks.py", "--tasks=reacher", f"--root={tmp_path}"]) == 2
+    assert capsys.readouterr().err == f"error: {file} is damaged: it holds no `tasks`.\n"
     shutil.rmtree(file.parent)
     assert exits.guard(tasks.main, ["tasks.py", "--tasks=reecher", f"--root={tmp_path}"]) == 2
     assert "There is no task 'reecher' in configs/env; did you mean reacher?" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def _stored(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise UserError(f"{file} holds no measurements to add to: {e}.") from e
 

@@ -23,7 +23,7 @@ def known() -> frozenset[str]:
     if folder is None:
         return frozenset()
     try:
-        with os.fdopen(os.open(folder / _FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)) as file:
+        with os.fdopen(os.open(folder / _FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="utf-8") as file:
             found = os.fstat(file.fileno())
             if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o022 or found.st_size > _LARGEST:
                 return frozenset()
@@ -41,7 +41,7 @@ def add(digests: Iterable[str]) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(folder / _FILE, flags, 0o600), "w") as file:
+        with os.fdopen(os.open(folder / _FILE, flags, 0o600), "w", encoding="utf-8") as file:
             file.write("".join(f"{digest}\n" for digest in new))
     except OSError:
         return

@@ -57,8 +57,9 @@ def _study(source: Path, out: Path) -> int:
     contents = {name: folder.read(name, _LARGEST) for name in (*_STUDY, *_LOOKED) if folder.has(name)}
     cells = folder.folder("cells")
     configurations = {name: cells.text(name) for name in cells.names() if crl.is_plain(name) and name.endswith(".gin")}
-    _write(out, contents)
-    _write(out / "cells", configurations)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(crl.Folder(out).folder("cells", make=True), configurations)
+    _write(crl.Folder(out), contents)
     say(out)
     return exits.SUCCESS
 
@@ -69,10 +70,9 @@ def _require(folder: crl.Folder, what: str, names: Sequence[str]) -> None:
         raise UserError(f"{folder.path} is no {what}: it lacks {', '.join(missing)}.")
 
 
-def _write(out: Path, contents: Mapping[str, str | bytes]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+def _write(out: crl.Folder, contents: Mapping[str, str | bytes]) -> None:
     for name, content in contents.items():
-        crl.Folder(out).write(name, content)
+        out.write(name, content)
 
 
 def _run(run_dir: Path, out: Path) -> int:
@@ -80,7 +80,8 @@ def _run(run_dir: Path, out: Path) -> int:
     _require(folder, "finished run", (*_COPIED, run_directory.METRICS, "meta.json"))
     summary = _summary(folder)
     contents = {name: folder.read(name) for name in (*_COPIED, _UNIFORM) if folder.has(name)}
-    _write(out, contents | {"summary.json": crl.to_json(summary, indent=2) + "\n"})
+    out.mkdir(parents=True, exist_ok=True)
+    _write(crl.Folder(out), contents | {"summary.json": crl.to_json(summary, indent=2) + "\n"})
     shown = {name: value for name, value in summary.items() if name not in ("run", "curve")}
     say(json.dumps(shown, indent=2), out, sep="\n")
     return exits.SUCCESS

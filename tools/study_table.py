@@ -1,17 +1,17 @@
 """How the runs of a study stand: one live table on a terminal, plain lines elsewhere."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
 
+import run_directory
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 from study_slots import ELSEWHERE, FAILED, FINISHED, RUNNING, Job
+
+import crl
 
 SCORE = "eval/time_at_goal_fraction"
 _PLAIN_SECONDS = 60.0  # between two plain summaries
@@ -105,15 +105,9 @@ def numbers(job: Job) -> tuple[str, str, str]:
     return f"{min(1.0, steps / total):.0%}", f"{speed:,.0f}", f"{scores[-1]:.2f}" if scores else ""
 
 
-def _metrics(job: Job) -> list[dict[str, Any]]:
-    """The numbers in the whole lines of a run's metrics; the last may be half written."""
-    file = job.run.directory / "metrics.jsonl"
-    if not file.is_file():
+def _metrics(job: Job) -> list[dict[str, int | float]]:
+    """The records of a run so far; none where they are damaged, which the run's own process says."""
+    try:
+        return crl.read_metrics(job.run.directory / run_directory.METRICS)
+    except crl.FileError:
         return []
-    found = []
-    for line in file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
-        with suppress(ValueError, RecursionError):
-            record = json.loads(line)
-            if isinstance(record, dict):  # a number that was not finite is null
-                found.append({name: value for name, value in record.items() if isinstance(value, int | float)})
-    return found
