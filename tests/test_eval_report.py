@@ -237,9 +237,10 @@ def test_the_curve_of_a_run_of_any_length(points):
     Page(report(RunContent("folder", records=records(points))))
 
 
-def test_a_name_is_no_formula():
-    plain, odd = curve(records(3), "a"), curve(records(3), r"$\frac{$ of $x")
+def test_a_name_is_no_formula_and_may_hold_half_a_letter():
+    plain, odd = curve(records(3), "a"), curve(records(3), "$\\frac{$ of $x \udcff")
     assert plain != odd
+    assert "<h1>runs/x?</h1>" in report(RunContent("runs/x\udcff"))
 
 
 def test_values_that_are_no_numbers_or_too_large_to_draw_are_left_out():

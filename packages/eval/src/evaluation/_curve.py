@@ -77,7 +77,7 @@ def png(figure: Figure) -> bytes:
 
 def literal(text: str) -> str:
     """A text that Matplotlib shows as it is: dollar signs would make it a formula, which may be a wrong one."""
-    return text.replace("$", r"\$")
+    return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
 
 
 def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:

@@ -30,9 +30,8 @@ def report(run: RunContent) -> str:
     evaluation = run.evaluation or Evaluation()
     series = by_metric(run.records)
     numbers = evaluation.metrics or _last(series)
-    return Template(template("run.html")).substitute(
-        style=template("page.css"),
-        script=template("page.js"),
+    return filled(
+        "run.html",
         name=escape(run.meta.name or run.name),
         task=escape(_task(run.meta, evaluation)),
         headline=_headline(numbers, run.evaluation is not None),
@@ -45,9 +44,13 @@ def report(run: RunContent) -> str:
     )
 
 
-def template(name: str) -> str:
-    """A file of this package that pages are made from."""
-    return (files("evaluation") / name).read_text(encoding="utf-8")
+def filled(template: str, **parts: str) -> str:
+    """A page: a file of this package with its `$name`s filled in; what UTF-8 has no letter for is a question mark."""
+    text, style, script = (
+        (files("evaluation") / name).read_text(encoding="utf-8") for name in (template, "page.css", "page.js")
+    )
+    page = Template(text).substitute(style=style, script=script, **parts)
+    return page.encode("utf-8", "replace").decode("utf-8")  # a path or JSON may hold half of a letter
 
 
 def inline(content: bytes, kind: str) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
-from string import Template
 
 from evaluation._maps import task_map
-from evaluation._report import inline, template
+from evaluation._report import filled, inline
 from evaluation._study_charts import Cell, by_path_length, curves, finals, grid, labelled, percent
 from evaluation._study_content import (
     CellContent,
@@ -36,9 +35,8 @@ def study_page(content: StudyContent) -> str:
     def shown(title: str, draw: Callable[[CellContent], str]) -> str:
         return _side_by_side(title, pair, lambda cell: draw(content.runs.get(cell["name"], CellContent())))
 
-    return Template(template("study.html")).substitute(
-        style=template("page.css"),
-        script=template("page.js"),
+    return filled(
+        "study.html",
         name=escape(study.name or content.name),
         about=escape(study.about),
         headline=_headline(cells[0], best, len(cells) - 1) + _missing(study.missing),
