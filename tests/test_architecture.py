@@ -60,7 +60,9 @@ def _names_no_encoding(call: ast.Call) -> bool:
             position = 1
         case ast.Attribute(ast.Name(of), "open") if of in _OPENS_NO_TEXT:
             return False
-        case ast.Attribute(_, "open"):  # of a path
+        case ast.Attribute(_, "open"):  # of a path, or with flags for a descriptor
+            if "O_" in "".join(map(ast.unparse, call.args)):
+                return False
             position = 0
         case ast.Attribute(_, name):
             position = _READS_TEXT.get(name, -1)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import envs
 import evaluation
-from evaluation import _inside_figure
+from evaluation import _inside_figure, _value_map
 
 HALL = "1111111/1R00001/1000001/1000001/100G001/1111111"
 SIZE = 2.0
@@ -186,11 +186,13 @@ def test_states_that_no_box_holds(achieved, sentence):
     assert str(caught.value) == sentence
 
 
-def test_a_maze_too_large_for_path_lengths_says_so():
-    rows = ["1" * 120, "1R" + "0" * 116 + "G1", *["1" + "0" * 118 + "1"] * 100, "1" * 120]
+def test_a_maze_too_large_for_a_map_says_so(monkeypatch):
+    monkeypatch.setattr(_value_map, "_MOST_ENERGIES", 100)
     with pytest.raises(ValueError) as caught:
-        evaluation.Places(envs.Maze("/".join(rows), 1.0))
-    assert str(caught.value) == "A maze of 103 by 120 cells is too large for path lengths; 10,000 are accepted."
+        evaluation.value_maps(envs.PointMaze("1111/1RG1/1GG1/1G01/1111"), lambda *_: jnp.zeros(()), still, jr.key(0))
+    assert str(caught.value) == (
+        "The maze of PointMaze has 54 places and 4 goals, which is too large for a map: 100 pairs of them are accepted."
+    )
 
 
 def test_ranks_of_a_map_are_even():

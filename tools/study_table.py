@@ -3,6 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import run_directory
 from rich.console import Console
@@ -14,6 +16,7 @@ from study_slots import ELSEWHERE, FAILED, FINISHED, RUNNING, Job
 import crl
 
 SCORE = "eval/time_at_goal_fraction"
+_LARGEST = 256 << 20  # bytes of metrics
 _PLAIN_SECONDS = 60.0  # between two plain summaries
 _READ_SECONDS = 5.0  # between two looks at the metrics of runs
 _AROUND = 4  # lines of a terminal that are not of runs: names above, counts below, which may need two, and the cursor's
@@ -105,9 +108,15 @@ def numbers(job: Job) -> tuple[str, str, str]:
     return f"{min(1.0, steps / total):.0%}", f"{speed:,.0f}", f"{scores[-1]:.2f}" if scores else ""
 
 
-def _metrics(job: Job) -> list[dict[str, int | float]]:
-    """The records of a run so far; none where they are damaged, which the run's own process says."""
-    try:
-        return crl.read_metrics(job.run.directory / run_directory.METRICS)
-    except crl.FileError:
+def _metrics(job: Job) -> list[dict[str, Any]]:
+    """The numbers in the whole lines of a run's metrics; the last may be half written."""
+    folder = crl.Folder(job.run.directory)
+    if not folder.has(run_directory.METRICS):
         return []
+    found = []
+    text = folder.read(run_directory.METRICS, _LARGEST).decode("utf-8", "replace")
+    for line in text.split("\n")[:-1]:
+        with suppress(crl.FileError):
+            record = crl.parse_object(line, run_directory.METRICS)  # a number that was not finite is null
+            found.append({name: value for name, value in record.items() if isinstance(value, int | float)})
+    return found

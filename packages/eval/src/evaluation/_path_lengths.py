@@ -13,9 +13,6 @@ PER_CELL = 3  # points along a cell's side; odd, so that a cell's centre is one
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (1, -2), (2, 1), (2, -1))
 
 
-MOST_CELLS = 10_000  # of a maze
-
-
 class Places:
     """Points spread evenly over the free cells of a maze, with the graph of straight steps between them.
 
@@ -30,12 +27,6 @@ class Places:
     columns: Int[np.ndarray, " point"]
 
     def __init__(self, maze: Maze):
-        """Builds the graph; `ValueError` for a maze of more than 10,000 cells."""
-        if maze.cells.size > MOST_CELLS:
-            rows, columns = maze.cells.shape
-            raise ValueError(
-                f"A maze of {rows:,} by {columns:,} cells is too large for path lengths; {MOST_CELLS:,} are accepted."
-            )
         free = np.kron(maze.cells != "1", np.ones((PER_CELL, PER_CELL), int)).astype(bool)
         self.shape = free.shape
         self.rows, self.columns = np.nonzero(free)

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Key
 
 from envs import AbstractEnv, Maze, Policy
 from evaluation._evaluate import EpisodeRecord, Evaluator, by_name
-from evaluation._path_lengths import MOST_CELLS, Places
+from evaluation._path_lengths import Places
 from evaluation._stats import LEVEL, Estimate, bootstrap, iqm, proportion
 
 Group = tuple[np.ndarray, np.ndarray]  # a goal, and the rows of the episodes that had it
@@ -67,8 +67,6 @@ def _paths(groups: list[Group], env: AbstractEnv) -> list[dict[str, float]]:
     maze = env.maze
     # With marks what comes to the goal may be a ball, from its own cell; with `cells` starts are all along a corridor.
     if maze is None or len(maze.starts) != 1 or maze.marks or getattr(env, "cells", None) is not None:
-        return [{}] * len(groups)
-    if maze.cells.size > MOST_CELLS:
         return [{}] * len(groups)
     places = Places(maze)
     lengths = places.path_lengths(maze.starts[0])[[places.nearest(goal) for goal, _ in groups]]
