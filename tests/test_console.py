@@ -79,6 +79,13 @@ sys.exit(exits.guard(main, []))
     assert (tmp_path / "end").exists()
 
 
+def test_only_the_console_prints():
+    """Whatever a tool prints goes through `say`."""
+    for file in sorted((ROOT / "tools").glob("*.py")):
+        if file.name != "console.py" and "bench_" not in file.name:
+            assert "print(" not in file.read_text(encoding="utf-8"), file
+
+
 def test_a_closed_descriptor_is_no_matter(monkeypatch: pytest.MonkeyPatch):
     read, write = os.pipe()
     os.close(read)

@@ -4,10 +4,13 @@ import base64
 import io
 import json
 import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jax.random as jr
+import processes
 import pytest
 from eval_line import Line, go_and_stay
 from PIL import Image
@@ -249,3 +252,13 @@ def test_values_that_are_no_numbers_or_too_large_to_draw_are_left_out():
     assert curve(found) == curve([found[0], found[3]])
     data = re.search(r'<script type="application/json">(.*?)</script>', report(RunContent("folder", records=found)))
     assert data and json.loads(data[1])["lines"] == [["critic loss", [0, 3], [1, 2]]]
+
+
+def test_a_matplotlibrc_of_the_working_directory_changes_no_picture(tmp_path: Path):
+    code = "import sys, evaluation; sys.stdout.buffer.write(evaluation.curve([], 'x'))"
+    pictures = []
+    for name, text in (("none", ""), ("theirs", "text.usetex: True\nfigure.dpi: 10\naxes.titlesize: 99\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "matplotlibrc").write_text(text)
+        pictures.append(processes.finish([sys.executable, "-c", code], cwd=tmp_path / name, text=False).stdout)
+    assert pictures[0] == pictures[1] and pictures[0].startswith(b"\x89PNG")

@@ -38,6 +38,8 @@ from absl import flags
 from console import say
 from exits import UserError
 
+import crl
+
 COMMANDS = ("physics", "learner", "replay", "loop", "compile", "memory", "scaling", "seeds")
 
 FLAGS = flags.FlagValues()
@@ -76,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
             functools.reduce(lambda tree, key: tree.setdefault(key, {}), path, summary).update(found)
             summary.setdefault("run", {})[path[-1]] = run
             file.parent.mkdir(parents=True, exist_ok=True)
-            run_directory.write_json(file, summary)
+            crl.Folder(file.parent).write_json(file.name, summary)
     if file and hasattr(command, "draw"):
         found = [sizes[argv[1]] for what, sizes in summary.items() if what != "run" and argv[1] in sizes]
         command.draw(found).savefig(file.with_suffix(".png"), dpi=120)

@@ -151,16 +151,6 @@ def withdraw(directory: Path, made: bool) -> None:
         directory.rmdir()
 
 
-def write(path: Path, content: str) -> None:
-    """Writes a file at once or not at all; a file that says the same already is left alone."""
-    crl.Folder(path.parent).write(path.name, content)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """`write`, of something that JSON can hold."""
-    crl.Folder(path.parent).write_json(path.name, content)
-
-
 @contextmanager
 def alone(directory: Path, flag: str = "--run_dir") -> Iterator[None]:
     """Makes the directory and keeps other processes from training in it until this one ends."""

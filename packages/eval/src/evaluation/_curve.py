@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
@@ -27,7 +27,9 @@ LEARNING = (
     ("train/entropy", "entropy"),
 )
 _INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
-STYLE: dict[Any, Any] = {
+# Matplotlib reads a `matplotlibrc` of the working directory when it is imported, and that may be a stranger's.
+_DEFAULTS = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
+STYLE: dict[Any, Any] = _DEFAULTS | {
     "font.size": 10,
     "text.color": _INK,
     "axes.edgecolor": _LINE,
