@@ -249,6 +249,18 @@ def test_a_damaged_step_is_set_aside_whatever_is_in_its_way(tmp_path: Path):
     assert (aside / "20" / "arrays").is_dir()
 
 
+def test_a_file_with_the_name_of_a_step_is_set_aside(tmp_path: Path):
+    with crl.Run(tmp_path) as run:
+        (tmp_path / "checkpoints" / "resume" / "10").write_text("in the way")
+        (tmp_path / "checkpoints" / "agents" / "10").write_text("in the way")
+        run.save(moment(10))
+        run.snapshot(10, 0, {"w": jnp.ones(3)})
+    assert crl.snapshot_steps(tmp_path) == [10]
+    assert (tmp_path / "checkpoints" / "resume_damaged" / "10").read_text() == "in the way"
+    with crl.Run(tmp_path) as run:
+        assert restore([run], eqx.filter_eval_shape(moment, 0))[0] is not None
+
+
 @pytest.mark.parametrize("about", [{"logged": "x"}, {"logged": None}, {"updates": True}, {"logged": 10**30}, []])
 def test_a_record_of_another_form_does_not_verify(tmp_path: Path, about: object):
     with crl.Run(tmp_path) as run:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_only_the_console_prints():
     """Whatever a tool prints goes through `say`."""
     for file in sorted((ROOT / "tools").glob("*.py")):
         if file.name != "console.py" and "bench_" not in file.name:
-            assert "print(" not in file.read_text(encoding="utf-8"), file
+            assert not re.search(r"(?<![.\w])print\(", file.read_text(encoding="utf-8")), file
 
 
 def test_a_closed_descriptor_is_no_matter(monkeypatch: pytest.MonkeyPatch):

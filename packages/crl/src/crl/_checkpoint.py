@@ -98,6 +98,8 @@ class Checkpoints:
         record["sha256"] = digest_json(record)
         stored = {file_name(name): array for name, array in arrays.items() if array.size}
         save = {_ARRAYS: ocp.args.PyTreeSave(stored), _RECORD: ocp.args.JsonSave(record)}
+        if self.folder.has(str(step)):  # a file of that name, or an empty directory: no step
+            self._set_aside(step)
         self._checkpointer.save(self.directory / str(step), args=ocp.args.Composite(**save))
         self._writing = step, record["sha256"]
         if wait:
@@ -125,11 +127,13 @@ class Checkpoints:
 
     def set_aside(self, after: int) -> None:
         """Moves the steps behind `after` into `<directory>_damaged`, out of the way of new ones."""
-        around = Folder(self.directory.parent)
         for step in [step for step in self.steps() if step > after]:
-            aside = around.folder(f"{self.directory.name}_damaged", make=True).place(str(step))
-            _remove(aside)
-            (self.directory / str(step)).rename(aside)
+            self._set_aside(step)
+
+    def _set_aside(self, step: int) -> None:
+        damaged = Folder(self.directory.parent).folder(f"{self.directory.name}_damaged", make=True)
+        _remove(damaged.place(str(step)))
+        self.folder.place(str(step)).rename(damaged.path / str(step))
 
     def remove(self, steps: list[int]) -> None:
         """Removes these steps."""
