@@ -103,8 +103,8 @@ import sys, time
 sys.path.insert(0, {str(ROOT / "tools")!r})
 import exits
 def main(argv):
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         while True:
             time.sleep(0.01)
     finally:
