@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from ._checkpoint import CheckpointError as CheckpointError
     from ._checkpoint import Checkpoints as Checkpoints
     from ._cost import matmul_flops as matmul_flops
-    from ._folder import FileError as FileError
     from ._folder import Folder as Folder
     from ._folder import is_plain as is_plain
-    from ._folder import parse_object as parse_object
-    from ._folder import to_json as to_json
     from ._goals import GeometricGoals as GeometricGoals
+    from ._json import FileError as FileError
+    from ._json import parse_object as parse_object
+    from ._json import to_json as to_json
     from ._loop import NonFinite as NonFinite
     from ._loop import evaluation_key as evaluation_key
     from ._memory import memory_available as memory_available
@@ -58,7 +58,7 @@ _LATER = {
     "CheckpointError": "_checkpoint",
     "Checkpoints": "_checkpoint",
     "ContrastiveRL": "contrastive",
-    "FileError": "_folder",
+    "FileError": "_json",
     "Folder": "_folder",
     "GeometricGoals": "_goals",
     "Interrupted": "_train",
@@ -84,12 +84,12 @@ _LATER = {
     "load_state": "_saved",
     "matmul_flops": "_cost",
     "memory_available": "_memory",
-    "parse_object": "_folder",
+    "parse_object": "_json",
     "plan": "_plan",
     "read_metrics": "_saved",
     "snapshot_steps": "_saved",
     "symmetric_infonce": "losses",
-    "to_json": "_folder",
+    "to_json": "_json",
     "train": "_train",
 }
 

@@ -1,7 +1,6 @@
 """Checkpoints that are verified when they are read. Orbax writes them; a record says whether they came back whole."""
 
 import logging
-import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +11,13 @@ import orbax.checkpoint as ocp
 import psutil
 from jaxtyping import PyTree
 
-from ._folder import KIB, FileError, Folder
+from ._array_files import check_array_files
+from ._folder import Folder
+from ._json import FileError
 from ._leaves import Leaf, describe, digest, digest_json, file_name, named_arrays, rebuild, template, to_host
 
 _ARRAYS, _RECORD = "arrays", "record"
 _RECORD_FILE = f"{_RECORD}/metadata"
-_ORBAX_FILES = {"_METADATA", "commit_success.txt"}
-_FILES_PER_ARRAY = 1_000  # one for each shard
 # Orbax logs each failure with a traceback for every thread that saw it, and raises it all the same.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
 
@@ -210,7 +209,10 @@ class Checkpoints:
                 "free."
             )
         stored = {file_name(name): array for name, array in wanted.items() if array.size}
-        self._check_files(step, stored)
+        try:
+            check_array_files(self.folder.folder(str(step)), _ARRAYS, stored)
+        except (OSError, FileError) as e:
+            raise self._damaged(step, f"its files are not those that were saved ({_reason(e)})") from e
         how = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in stored}
         try:
             found = self._checkpointer.restore(
@@ -224,25 +226,6 @@ class Checkpoints:
             if not isinstance(array, np.ndarray) or digest(array) != leaves[name]["sha256"]:
                 raise self._damaged(step, f"the bytes of {name} are not those that were saved")
         return rebuild(like, arrays)
-
-    def _check_files(self, step: int, stored: dict[str, np.ndarray]) -> None:
-        """Raises `DamagedError` unless what Orbax is about to read are the plain chunks of these arrays.
-
-        It believes the files: a compressed chunk could grow to any size, and a link leads anywhere.
-        """
-        whole = self.folder.folder(str(step))
-        size = sum(array.nbytes for array in stored.values()) + KIB * KIB * (1 + len(stored))
-        try:
-            whole.refuse_links(_FILES_PER_ARRAY * (1 + len(stored)), size)
-            arrays = whole.folder(_ARRAYS)
-            if strange := set(arrays.names()) - stored.keys() - _ORBAX_FILES:
-                raise FileError(f"{arrays.path} holds {sorted(strange)[0]!r}, which is none of the arrays.")
-            for name, array in stored.items():
-                form = arrays.json(f"{name}/.zarray", 64 * KIB)
-                if reason := next(_wrong(form, array), None):
-                    raise FileError(f"{name} has {reason}.")
-        except (OSError, FileError) as e:
-            raise self._damaged(step, f"its files are not those that were saved ({_reason(e)})") from e
 
     def _damaged(self, step: int, why: str) -> DamagedError:
         return DamagedError(f"Step {step} in {self.directory} does not verify: {why}.")
@@ -279,20 +262,6 @@ def _remove(place: Path) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 2**63
-
-
-def _wrong(form: dict[str, Any], array: np.ndarray) -> Iterator[str]:
-    """What the header of a stored array says that it must not say."""
-    shape, chunks = list(array.shape), form.get("chunks")
-    if form.get("shape") != shape:
-        yield f"the shape {form.get('shape')}"
-    if form.get("dtype") not in (array.dtype.str, array.dtype.name):
-        yield f"the type {form.get('dtype')}"
-    sizes = chunks if isinstance(chunks, list) and all(type(size) is int and size > 0 for size in chunks) else None
-    if sizes is None or len(sizes) != len(shape) or math.prod(sizes) > max(1, math.prod(shape)):
-        yield f"chunks of {chunks}"
-    if form.get("compressor") or form.get("filters") or form.get("zarr_format") != 2:
-        yield "another format"
 
 
 def _reason(error: Exception) -> str:

@@ -1,24 +1,19 @@
 """Reading and writing in a directory whose content may be a stranger's: no link is followed, nothing is unbounded."""
 
 import errno
-import json
-import math
 import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
+
+from ._json import FileError, parse_object, to_json
 
 KIB, MIB = 1 << 10, 1 << 20
 # Bytes that a file may have at most: generous for what we write, small enough to be read by any machine.
 CONFIG_LIMIT, JSON_LIMIT, RECORDS_LIMIT, PICTURE_LIMIT = MIB, 16 * MIB, 256 * MIB, 64 * MIB
 _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]{1,200}")
-
-
-class FileError(ValueError):
-    """A file of a run or a study that cannot be read or written as it is; the message is one sentence."""
 
 
 class Folder:
@@ -196,43 +191,3 @@ class Folder:
 def is_plain(name: object) -> bool:
     """Whether a name, which may be a stranger's, is one part of a path: no separator, no `..`, nothing unprintable."""
     return isinstance(name, str) and name not in (".", "..") and _PLAIN.fullmatch(name) is not None
-
-
-def parse_object(text: str, source: str) -> dict[str, Any]:
-    """The JSON object in `text`; numbers that are not finite read as None.
-
-    Raises:
-        FileError: it is no JSON object; `source` names it in the message.
-    """
-    try:
-        content = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
-    except (ValueError, RecursionError) as e:
-        reason = "nested too deep" if isinstance(e, RecursionError) else " ".join(str(e).split())[:200]
-        raise FileError(f"{source} is no JSON: {reason}.") from e
-    if not isinstance(content, dict):
-        raise FileError(f"{source} holds no JSON object of names and values.")
-    return content
-
-
-def to_json(content: Any, indent: int | None = None) -> str:
-    """JSON that every reader takes: numbers of NumPy and JAX as plain ones, and null for what is not finite."""
-    return json.dumps(_plain(content), indent=indent, allow_nan=False)
-
-
-def _finite(text: str) -> float | None:
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str | bool | int | None):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "tolist"):  # an array or scalar of NumPy or JAX
-        return _plain(value.tolist())
-    if isinstance(value, Iterable):
-        return [_plain(item) for item in value]
-    return str(value)

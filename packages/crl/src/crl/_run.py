@@ -12,7 +12,8 @@ from jaxtyping import PyTree
 
 from ._board import Board
 from ._checkpoint import CheckpointError, Checkpoints, DamagedError
-from ._folder import Folder, to_json
+from ._folder import Folder
+from ._json import to_json
 from ._saved import IDENTITY, METRICS, RESUME, SNAPSHOTS, identity, metrics_lines
 
 

@@ -9,7 +9,8 @@ from jaxtyping import PyTree
 
 from ._algorithm import Agent
 from ._checkpoint import CheckpointError, Checkpoints, steps
-from ._folder import RECORDS_LIMIT, FileError, Folder, parse_object
+from ._folder import RECORDS_LIMIT, Folder
+from ._json import FileError, parse_object
 from ._leaves import named_arrays
 
 METRICS = "metrics.jsonl"
