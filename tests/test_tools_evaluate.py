@@ -260,6 +260,14 @@ def test_a_stored_configuration_runs_nothing(capsys, run, tmp_path, attack, mess
     assert content(tmp_path) == before
 
 
+@pytest.mark.parametrize("seed", ["10000000000000000000000000000000", "-1", "True", "'0'"])
+def test_a_seed_that_no_run_has(capsys, run, seed):
+    with (run / "config.gin").open("a") as file:
+        file.write(f"crl.train.seed = {seed}\n")
+    said = f"error: {run / 'config.gin'} binds `crl.train.trainer` or `seed` to something else.\n"
+    assert mistake(capsys, "--run_dir", run) == said
+
+
 def test_trust_config_lifts_the_check(capsys, run):
     with (run / "config.gin").open("a") as file:
         file.write("import json\ncrl.Trainer.goals = @json.loads()\njson.loads.s = 'null'\n")

@@ -78,7 +78,7 @@ def load(configuration: Configuration, directory: Path, step: int) -> Saved:
     composition.load(configuration)
     trainer = composition.build(configuration, "crl.train.trainer")
     seed = configuration.value("crl.train.seed", 0)
-    if not isinstance(trainer, crl.Trainer) or not isinstance(seed, int):
+    if not isinstance(trainer, crl.Trainer) or type(seed) is not int or not 0 <= seed < 2**31:
         raise UserError(f"{directory / run_directory.CONFIG} binds `crl.train.trainer` or `seed` to something else.")
     with composition.building(configuration):
         like = eqx.filter_eval_shape(trainer.algorithm.init, trainer.env, jax.random.key(0))

@@ -12,7 +12,7 @@ from ._json import FileError, parse_object, to_json
 
 KIB, MIB = 1 << 10, 1 << 20
 # Bytes that a file may have at most: generous for what we write, small enough to be read by any machine.
-CONFIG_LIMIT, JSON_LIMIT, RECORDS_LIMIT, PICTURE_LIMIT = MIB, 16 * MIB, 256 * MIB, 64 * MIB
+CONFIG_LIMIT, JSON_LIMIT, RECORDS_LIMIT, PICTURE_LIMIT = MIB, 16 * MIB, 64 * MIB, 64 * MIB
 _PLAIN = re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]{1,200}")
 
 
