@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     atexit.register(cache.cleanup)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+# A shell ignores Ctrl-C in what it runs in the background, and all that is started from there would do so, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax
 import processes
