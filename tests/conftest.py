@@ -23,9 +23,6 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = cache.name
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
-# A shell ignores Ctrl-C in what it runs in the background, and all that is started from there would do so, too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 import jax
 import processes
 import pytest
@@ -34,6 +31,9 @@ from hypothesis import settings
 # The same examples every time, and no folder of examples left behind.
 settings.register_profile("suite", database=None, derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+# A shell ignores Ctrl-C in what it runs in the background, and all that is started from there would do so, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
