@@ -11,6 +11,7 @@ from pathlib import Path
 import exits
 import launch
 import pytest
+import run_directory
 from processes import until
 from tool_runs import QUICKSTART, ROOT, TINY, as_a_user, content, finished_run, settings, start
 
@@ -263,6 +264,17 @@ def test_the_directory_of_another_run(finished, capsys, setting, message):
     sentence = mistake(capsys, *QUICKSTART, *settings(*TINY, setting), "--run_dir", str(finished))
     assert message in sentence and "holds another run" in sentence
     assert content(finished) == before
+
+
+def test_a_run_that_has_lost_its_metadata_says_so(tmp_path, capsys):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.gin").touch()
+    run_directory.refuse_other_engine(tmp_path, "native")
+    said = f"{tmp_path} has lost its meta.json: it is written anew, and the run resumes on the engine 'native'.\n"
+    assert capsys.readouterr().out == said
+    (tmp_path / "meta.json").write_text("{}")
+    run_directory.refuse_other_engine(tmp_path, "native")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_does_not_go_on_with_another_engine(finished, tmp_path, capsys):

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import trust
 from configuration import Configuration, Key
+from console import say
 from exits import UserError, sentence
 from reading import read_text
 from statements import Macro, Reference, references
@@ -83,6 +84,9 @@ def refuse_other(directory: Path, given: Configuration, trusted: bool, flag: str
 
 def refuse_other_engine(directory: Path, engine: str) -> None:
     """Raises `UserError` where a run would go on with other physics: `auto` may mean another engine on this machine."""
+    folder = crl.Folder(directory)
+    if folder.has(CONFIG) and folder.has("checkpoints") and not folder.has(META):  # a run writes it before these
+        say(f"{directory} has lost its {META}: it is written anew, and the run resumes on the engine {engine!r}.")
     before = meta(directory).get("engine", engine)
     if before != engine:
         raise UserError(
