@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import exits
+import processes
 
 SECRET = b"SECRET-of-the-user-0123456789-abcdefghij"
 SCRIPT = b"<script>alert(1)"
@@ -113,7 +113,7 @@ class Stage:
 
     def clear(self) -> None:
         """Removes what is the stranger's and what was written, however deep it lies."""
-        subprocess.run(["rm", "-rf", str(self.theirs), str(self.out)], check=True)
+        processes.finish(["rm", "-rf", self.theirs, self.out])
 
     def outside(self) -> dict[str, tuple]:
         """A description of all that lies neither in the stranger's directory nor where tools were told to write."""

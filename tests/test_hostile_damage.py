@@ -160,6 +160,5 @@ def test_five_damages_to_checkpoints(good: Path, like: Any, tmp_path: Path):
 
 @pytest.mark.proof
 @reading_damage
-@pytest.mark.timeout(3600)
 def test_two_hundred_damages_to_checkpoints(good: Path, like: Any, tmp_path: Path):
     damages(range(1_000, 1_200), good, like, tmp_path)

@@ -126,7 +126,6 @@ def test_mistakes_in_mazes(capfd):
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("fuzz", [fuzz_configs, fuzz_flags, fuzz_mazes])
 def test_two_hundred_mistakes(fuzz: Callable[..., None], capfd):
     fuzz(range(1_000, 1_200), capfd)

@@ -124,6 +124,5 @@ def test_four_damages_to_text_files(stage, request, capfd):  # noqa: F811
 
 
 @pytest.mark.proof
-@pytest.mark.timeout(7200)
 def test_two_hundred_damages_to_text_files(stage, request, capfd):  # noqa: F811
     damages(range(1_000, 1_200), PAIRS, stage, request, capfd)
