@@ -1,4 +1,4 @@
-"""Runs of a few updates of the smallest networks: for what is about the host's side of training."""
+"""Runs of a few updates of the smallest networks: for tests of the host-side training loop."""
 
 from pathlib import Path
 

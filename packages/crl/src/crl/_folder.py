@@ -80,10 +80,9 @@ class Folder:
             FileError: it is a link, no regular file, or larger than `limit`.
             OSError: it does not exist or is not the user's to read.
         """
-        place = self.place(name)
         with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
             if (size := os.fstat(file.fileno()).st_size) > limit:
-                raise FileError(f"{place} has {size:,} bytes; at most {limit:,} are read.")
+                raise FileError(f"{self.path / name} has {size:,} bytes; at most {limit:,} are read.")
             return file.read(limit)
 
     def open(self, name: str | PurePath, flags: int) -> int:
