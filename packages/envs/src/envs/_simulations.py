@@ -1,6 +1,7 @@
 """The host side of the native engine: MuJoCo's `Batch` between arrays that JAX lends, without JAX."""
 
 import contextlib
+import logging
 import threading
 from collections import OrderedDict
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from envs._fields import AFTER_FORCES, stage
 from envs._threads import POOL_IS_WIDE, cpus
 
+_log = logging.getLogger(__name__)
 _KEPT_BATCHES = 8  # training, evaluation, a film and single environments each have their own batch size
 
 
@@ -38,6 +40,9 @@ class Simulations:
                 "JAX started with a pool of one CPU thread, in which the native engine can hang:"
                 " import envs before JAX's first computation, or set PJRT_NPROC=2."
             )
+        if mujoco.get_mju_user_warning() is None:
+            # Left to itself, MuJoCo appends warnings to MUJOCO_LOG.TXT in the working directory, through a link too.
+            mujoco.set_mju_user_warning(_log.info)
         self.model = model
         self.frame_skip = frame_skip
         self.fields = fields
