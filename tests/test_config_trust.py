@@ -102,6 +102,8 @@ def test_a_run_is_accepted():
         "crl.Trainer.env = @crl.Tr\u0430iner()",
         "crl.Run.directory = '/etc'",
         "crl.Trainer.env = @missing.Thing()",
+        "crl.Trainer.env = @crl",
+        "crl.Trainer.env = @optax",
         "import crl.wandb\nnets.ResidualMLP.activation = @crl.wandb.Wandb()",
         "import crl.wandb\nW = @crl.wandb.Wandb()\nnets.ResidualMLP.activation = %W",
     ],

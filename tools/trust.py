@@ -134,6 +134,8 @@ def allowed(selector: str) -> bool:
     extension points (`x.py`, not `_x.py`) defines; and of that, from kernel files, only Equinox modules and
     `_KERNEL`, because other kernel functions and classes write and read files. `nets` has none of those.
     """
+    if "." not in selector:
+        return False
     package, *path, name = selector.split(".")
     if package == "optax":
         return not path and name in OPTAX
