@@ -39,10 +39,10 @@ class BlankEnv(envs.AbstractEnv):
         """The action itself."""
         return action
 
-    def achieved_goal(self, obs):
-        """The first numbers of the observation."""
-        return obs[: self.goal]
+    def achieved_goal(self, physics, fields):
+        """The first positions."""
+        return physics.qpos[: self.goal]
 
-    def fallen(self, obs):
+    def is_terminal(self, physics, fields):
         """Never."""
         return jnp.zeros((), bool)

@@ -43,11 +43,13 @@ class Line(AbstractEnv):
     def control(self, action):
         return action
 
-    def achieved_goal(self, obs):
-        return obs
+    def achieved_goal(self, physics, fields):
+        del fields
+        return physics.qpos
 
-    def fallen(self, obs):
-        return obs[0] >= self.cliff
+    def is_terminal(self, physics, fields):
+        del fields
+        return physics.qpos[0] >= self.cliff
 
 
 def go_and_stay(obs, goal, key):

@@ -53,7 +53,7 @@ class Script:
         return np.asarray(self.state.obs)
 
     def reached(self, goal: np.ndarray) -> bool:
-        return bool(self.env.success(self.state.obs, jnp.asarray(goal, jnp.float32)))
+        return bool(self.env.is_success(self.state.achieved, jnp.asarray(goal, jnp.float32)))
 
 
 @pytest.fixture(scope="module")

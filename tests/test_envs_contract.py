@@ -105,7 +105,9 @@ def run(env):
     def go(key):
         start, act = jr.split(key)
         first = episodes.reset(jr.split(start, ROWS))
-        last, trajectory = envs.rollout(episodes, first, random_policy(env), 3 * (LIMIT + 1), jr.split(act, ROWS))
+        last, _, trajectory = envs.rollout(
+            episodes, first, envs.Stateless(random_policy(env)), (), 3 * (LIMIT + 1), jr.split(act, ROWS)
+        )
         moved = eqx.tree_at(lambda s: s.env.goal, first, first.env.goal + 3)
         over = dataclasses.replace(first, truncated=jnp.asarray(EVEN))
         blown = eqx.tree_at(lambda s: s.env.physics.qvel, first, first.env.physics.qvel.at[3].set(1e12))
@@ -163,13 +165,12 @@ def test_obs_does_not_hold_the_commanded_goal(run):
 def test_a_reached_goal_is_a_success(env, run):
     state = run(jr.key(3)).first.env
     for i in range(3):
-        obs = state.obs[i]
-        reached = env.achieved_goal(obs)
+        reached = state.achieved[i]
         assert reached.shape == (env.goal_size,)
-        assert float(env.distance(obs, reached)) == 0 and bool(env.success(obs, reached))
+        assert float(env.goal_distance(reached, reached)) == 0 and bool(env.is_success(reached, reached))
         along = np.isin(np.arange(env.goal_size), (0, 3) if isinstance(env, envs.ArmGrasp) else (0,))
         aside = reached + env.threshold * 0.99 * along, reached + env.threshold * 1.01 * along
-        assert [bool(env.success(obs, goal)) for goal in aside] == [True, False]
+        assert [bool(env.is_success(reached, goal)) for goal in aside] == [True, False]
 
 
 def test_episodes_end_at_the_limit_and_the_next_step_starts_anew(run):
@@ -242,5 +243,6 @@ def test_a_saved_state_goes_on_with_the_same_bits(env, run):
 
 
 def test_nothing_but_a_fall_ends_an_episode_early(env, task, run):
-    assert bool(env.fallen(jnp.full(env.obs_size, jnp.nan))) == task.ends_early
+    physics = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), jax.eval_shape(env.begin, jr.key(0))[0])
+    assert bool(env.is_terminal(physics, {})) == task.ends_early
     assert task.ends_early or not np.asarray(run(jr.key(3)).trajectory.terminated).any()

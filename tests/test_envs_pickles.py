@@ -76,4 +76,4 @@ def test_states_and_policies_come_back():
     state = jax.jit(envs.Episodes(env).reset)(jr.split(jr.key(0), ROWS))
     jax.tree.map(np.testing.assert_array_equal, pickle.loads(pickle.dumps(state)), state)
     policy = pickle.loads(pickle.dumps(envs.deterministic(envs.ZeroPolicy(2))))
-    np.testing.assert_array_equal(policy(jnp.zeros(4), jnp.zeros(2), None), np.zeros(2))
+    np.testing.assert_array_equal(policy.act((), jnp.zeros(4), jnp.zeros(2), None)[0], np.zeros(2))

@@ -71,5 +71,5 @@ def test_observation_is_position_and_velocity():
     env = envs.PointMaze(engine="native")
     state = jax.jit(env.reset)(jr.key(1))
     np.testing.assert_array_equal(state.obs, np.concatenate([state.physics.qpos, state.physics.qvel]))
-    np.testing.assert_array_equal(env.achieved_goal(state.obs), state.obs[:2])
+    np.testing.assert_array_equal(state.achieved, state.obs[:2])
     assert (env.episode_length, env.threshold) == (300, 0.35)

@@ -46,11 +46,11 @@ class Probe(envs.AbstractEnv):
     def control(self, action):
         return 10 * action
 
-    def achieved_goal(self, obs):
-        return obs[:1]
+    def achieved_goal(self, physics, fields):
+        return physics.qpos
 
-    def fallen(self, obs):
-        return obs[0] > 2.5
+    def is_terminal(self, physics, fields):
+        return physics.qpos[0] > 2.5
 
 
 def creep(obs, goal, key):
@@ -70,7 +70,9 @@ def run(rows=4, length=2 * LIMIT + 2, limit=LIMIT, policy=creep):
     @jax.jit
     def go(keys):
         state = episodes.reset(keys)
-        return state, *envs.rollout(episodes, state, policy, length, keys)
+        acting = envs.as_policy(policy)
+        last, _, trajectory = envs.rollout(episodes, state, acting, envs.fresh_memory(acting, rows), length, keys)
+        return state, last, trajectory
 
     return keys, *go(keys)
 

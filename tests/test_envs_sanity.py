@@ -111,7 +111,7 @@ def held():
 def test_a_kicked_ball_rolls_to_a_stop_and_walls_hold_it():
     env = envs.AntBallMaze(engine="native")
     state = jax.jit(env.reset)(jr.key(0))
-    start = np.asarray(env.achieved_goal(state.obs))
+    start = np.asarray(state.achieved)
     state = eqx.tree_at(lambda s: s.physics.qvel, state, state.physics.qvel.at[-1].set(1.0))
     ball = np.asarray(acted(env, state, jnp.zeros(8), 100).obs[:, 29:31])
     assert ball[19, 1] - start[1] == pytest.approx(1 - np.exp(-1), abs=0.03)  # after 1 s, its time constant

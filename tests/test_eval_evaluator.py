@@ -15,7 +15,7 @@ import processes
 import pytest
 from eval_line import Line, go_and_stay, go_on
 
-from envs import Episodes, PointMaze, UniformPolicy, rollout
+from envs import Episodes, PointMaze, Stateless, UniformPolicy, rollout
 from evaluation import Evaluator, evaluate
 
 KEY = jr.key(3)
@@ -78,7 +78,8 @@ def test_agrees_with_a_plain_look_at_a_trajectory():
 
     record = Evaluator(env, 16).episodes(wander, KEY)
     starts, steps = (jr.split(key, 16) for key in jr.split(KEY))
-    _, path = rollout(Episodes(env), Episodes(env).reset(starts), wander, env.episode_length + 1, steps)
+    first = Episodes(env).reset(starts)
+    _, _, path = rollout(Episodes(env), first, Stateless(wander), (), env.episode_length + 1, steps)
     distance = np.linalg.norm(np.asarray(path.obs - path.goal), axis=-1)
     for i in range(16):
         reached = np.flatnonzero(np.asarray(path.episode[:, i]) == 0)[1:]
@@ -241,7 +242,7 @@ def test_evaluation_costs_little_more_than_acting():
     @eqx.filter_jit
     def act(key):
         keys = jr.split(key, 128)
-        return rollout(world, world.reset(keys), policy, env.episode_length, keys)[0]
+        return rollout(world, world.reset(keys), Stateless(policy), (), env.episode_length, keys)[0]
 
     def seconds(call):
         began = time.perf_counter()

@@ -19,11 +19,6 @@ HALL = "1111111/1R00001/1000001/1000001/100G001/1111111"
 SIZE = 2.0
 
 
-def still(obs, goal, key):
-    del obs, goal, key
-    return jnp.zeros(2)
-
-
 def test_in_a_hall_ways_are_straight_lines():
     places = evaluation.Places(envs.Maze(HALL, SIZE))
     for goal in ((8.0, 6.0), (2.0, 2.0)):
@@ -59,12 +54,12 @@ def test_a_critic_that_knows_a_distance_is_found_out(perfect):
     table = jnp.array([lengths(goal) for goal in env.maze.goals])
     goals, xy = jnp.array(env.maze.goals), jnp.array(places.xy)
 
-    def energy(obs, action, goal):
+    def value(obs, goal):
         at = jnp.argmin(jnp.linalg.norm(xy - obs[None, :2], axis=1))
         to = jnp.argmin(jnp.linalg.norm(goals - goal[None], axis=1))
-        return jnp.exp(-table[to, at]) + action.sum()  # ranks ask for no scale
+        return jnp.exp(-table[to, at])  # ranks ask for no scale
 
-    found, maps = evaluation.value_maps(env, energy, still, jr.key(0))
+    found, maps = evaluation.value_maps(env, value, jr.key(0))
     np.testing.assert_array_equal(found.xy, places.xy)
     assert len(maps) == len(env.maze.goals)
     for one, goal in zip(maps, env.maze.goals, strict=True):
@@ -75,10 +70,9 @@ def test_a_critic_that_knows_a_distance_is_found_out(perfect):
     assert min(one.distances_correlation for one in maps) < 0.9  # the two can be told apart here
 
 
-def test_the_policy_says_what_is_done_at_a_place():
+def test_the_value_is_asked_for_at_every_place():
     env = envs.PointMaze()
-    towards = lambda obs, goal, key: jnp.clip(goal - obs[:2], -1, 1)  # noqa: E731
-    _, maps = evaluation.value_maps(env, lambda obs, action, goal: action[0], towards, jr.key(0))
+    _, maps = evaluation.value_maps(env, lambda obs, goal: jnp.clip(goal - obs[:2], -1, 1)[0], jr.key(0))
     places = evaluation.Places(env.maze)
     for one in maps:
         np.testing.assert_allclose(one.energy, np.clip(one.goal[0] - places.xy[:, 0], -1, 1), atol=1e-5)
@@ -86,7 +80,7 @@ def test_the_policy_says_what_is_done_at_a_place():
 
 def test_walkers_are_put_as_they_start():
     env = envs.AntMaze("u_maze")
-    _, maps = evaluation.value_maps(env, lambda obs, action, goal: obs[2], lambda *_: jnp.zeros(8), jr.key(3))
+    _, maps = evaluation.value_maps(env, lambda obs, goal: obs[2], jr.key(3))
     assert np.ptp(maps[0].energy) == 0 and 0.3 < maps[0].energy[0] < 1  # as high everywhere, m
     assert maps[0].path_correlation == maps[0].straight_correlation == 0
 
@@ -94,7 +88,7 @@ def test_walkers_are_put_as_they_start():
 @pytest.mark.parametrize(("task", "sentence"), [("Ant", "no maze"), ("AntBallMaze", "not where the agent is")])
 def test_tasks_without_a_map_say_so(task, sentence):
     with pytest.raises(ValueError, match=sentence):
-        evaluation.value_maps(getattr(envs, task)(), lambda *_: jnp.zeros(()), lambda *_: jnp.zeros(8), jr.key(0))
+        evaluation.value_maps(getattr(envs, task)(), lambda *_: jnp.zeros(()), jr.key(0))
 
 
 def test_the_plane_is_that_of_the_covariance():
@@ -124,7 +118,7 @@ def test_coverage_by_hand():
 @pytest.mark.parametrize("covered", [True, False])
 def test_pictures(covered):
     env, rng = envs.PointMaze(), np.random.default_rng(0)
-    places, maps = evaluation.value_maps(env, lambda obs, action, goal: -obs[0], still, jr.key(0))
+    places, maps = evaluation.value_maps(env, lambda obs, goal: -obs[0], jr.key(0))
     drawn = [evaluation.value_map_figure(places, maps[0])]
     norms = {"stream": [1.0, 2.0, 3.0], "branch": [1.0, 1.5], "gradient": [0.1, 0.01]}
     ways = [rng.normal(size=(steps, 4)) for steps in (9, 4, 1)]  # episodes of any length, one that ended at once
@@ -189,7 +183,7 @@ def test_states_that_no_box_holds(achieved, sentence):
 def test_a_maze_too_large_for_a_map_says_so(monkeypatch):
     monkeypatch.setattr(_value_map, "_MOST_ENERGIES", 100)
     with pytest.raises(ValueError) as caught:
-        evaluation.value_maps(envs.PointMaze("1111/1RG1/1GG1/1G01/1111"), lambda *_: jnp.zeros(()), still, jr.key(0))
+        evaluation.value_maps(envs.PointMaze("1111/1RG1/1GG1/1G01/1111"), lambda *_: jnp.zeros(()), jr.key(0))
     assert str(caught.value) == (
         "The maze of PointMaze has 54 places and 4 goals, which is too large for a map: 100 pairs of them are accepted."
     )
@@ -205,6 +199,6 @@ def test_ranks_of_a_map_are_even():
 def test_maps_leave_the_engine_alone():
     env = envs.PointMaze()
     before = jax.tree.leaves(env.reset(jr.key(5)))
-    evaluation.value_maps(env, lambda obs, action, goal: obs[0], still, jr.key(0))
+    evaluation.value_maps(env, lambda obs, goal: obs[0], jr.key(0))
     for a, b in zip(before, jax.tree.leaves(env.reset(jr.key(5))), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -73,6 +73,7 @@ def trajectory(episode: np.ndarray, first: int) -> envs.Trajectory:
     return envs.Trajectory(
         obs=jnp.asarray(obs, jnp.float32),
         action=jnp.asarray(-obs[..., 1:], jnp.float32),
+        achieved=jnp.asarray(obs, jnp.float32),
         goal=jnp.zeros((time, num_envs, 2)),
         episode=jnp.asarray(episode, jnp.int32),
         terminated=flags,
@@ -86,7 +87,7 @@ steps_left = eqx.filter_jit(crl.Replay.steps_left)
 
 def ring(capacity: int, episode: np.ndarray, unrolls) -> crl.Replay:
     """An empty ring into which the first sum(unrolls) rows of `episode` [T, N] were added, piece by piece."""
-    replay, first = crl.Replay.empty(capacity, episode.shape[1], 2, 1), 0
+    replay, first = crl.Replay.empty(capacity, episode.shape[1], 2, 1, 2), 0
     for length in unrolls:
         replay = add(replay, trajectory(episode[first : first + length], first))
         first += length
@@ -95,7 +96,7 @@ def ring(capacity: int, episode: np.ndarray, unrolls) -> crl.Replay:
 
 @eqx.filter_jit
 def drawn(replay: crl.Replay, discount: float, keys) -> crl.Batch:
-    return replay.sample(crl.GeometricGoals(discount), lambda obs: obs, keys, replay.steps_left())
+    return replay.sample(crl.GeometricGoals(discount), keys, replay.steps_left())
 
 
 def draws(replay: crl.Replay, discount: float, rounds: int = 1) -> tuple[np.ndarray, ...]:

@@ -24,6 +24,7 @@ def trajectory() -> envs.Trajectory:
     return envs.Trajectory(
         obs=obs.astype(jnp.float32),
         action=jr.uniform(act, (TIME, ENVS, ACTION), minval=-1),
+        achieved=obs[..., :2].astype(jnp.float32),
         goal=jnp.zeros((TIME, ENVS, 2)),
         episode=jnp.zeros((TIME, ENVS), jnp.int32),
         terminated=flags,
@@ -32,9 +33,9 @@ def trajectory() -> envs.Trajectory:
 
 
 def drawn(dtype, trajectory: envs.Trajectory) -> crl.Batch:
-    replay = crl.Replay.empty(2 * TIME, ENVS, OBS, ACTION, dtype).add(trajectory)
+    replay = crl.Replay.empty(2 * TIME, ENVS, OBS, ACTION, 2, dtype).add(trajectory)
     keys = jr.split(jr.key(1), 500)
-    return replay.sample(crl.GeometricGoals(0.9), lambda obs: obs[:2], keys, replay.steps_left())
+    return replay.sample(crl.GeometricGoals(0.9), keys, replay.steps_left())
 
 
 def test_what_is_sampled_is_that_of_32_bits_within_half_a_unit():
@@ -51,7 +52,9 @@ def test_what_is_sampled_is_that_of_32_bits_within_half_a_unit():
 def test_no_finite_number_becomes_infinite_and_what_is_not_finite_stays_so():
     strange = jnp.array([1e6, -1e38, jnp.inf, jnp.nan, 65_504.0])
     obs = jnp.broadcast_to(strange, (TIME, ENVS, OBS))
-    held = crl.Replay.empty(TIME, ENVS, OBS, ACTION, jnp.float16).add(eqx.tree_at(lambda t: t.obs, trajectory(), obs))
+    held = crl.Replay.empty(TIME, ENVS, OBS, ACTION, 2, jnp.float16).add(
+        eqx.tree_at(lambda t: t.obs, trajectory(), obs)
+    )
     np.testing.assert_array_equal(held.obs[0, 0], np.array([65_504, -65_504, 65_504, np.nan, 65_504], np.float16))
 
 
@@ -63,7 +66,7 @@ def test_the_trainer_asks_for_it(bits: int, dtype):
     )
     state = eqx.filter_eval_shape(trainer.init, jr.key(0))
     assert state.replay.obs.dtype == state.replay.action.dtype == dtype
-    numbers = 100 * 4 * (4 + 2)
+    numbers = 100 * 4 * (4 + 2 + 2)
     assert crl.plan(trainer, 1_000, 1_000).replay_bytes == numbers * bits // 8 + 100 * 4 * 4 + 8  # episodes; head, fill
 
 

@@ -73,7 +73,7 @@ def test_the_same_key_gives_the_same_session():
 @pytest.mark.parametrize("name", ["PointMaze", "Humanoid", "ArmGrasp", "HalfCheetah"])
 def test_nothing_is_traced_twice(monkeypatch, name):
     env = getattr(envs, name)()
-    traces = {"observe": 0, "distance": 0, "policy": 0}
+    traces = {"observe": 0, "goal_distance": 0, "policy": 0}
 
     def counted(method):
         original = getattr(type(env), method)
@@ -89,7 +89,7 @@ def test_nothing_is_traced_twice(monkeypatch, name):
         return jnp.zeros(env.action_size) + 0 * goal[0]
 
     counted("observe")
-    counted("distance")
+    counted("goal_distance")
     session = Session(env, {"policy": policy}, jr.key(0))
     session.step()
     before = dict(traces)

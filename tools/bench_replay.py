@@ -48,7 +48,7 @@ def measure(num_envs: int, batch: int, bits: int) -> dict[str, float]:
         left = replay.steps_left()
 
         def one(total: crl.Batch, key: jax.Array) -> tuple[crl.Batch, None]:
-            drawn = replay.sample(crl.GeometricGoals(), env.achieved_goal, jr.split(key, batch), left)
+            drawn = replay.sample(crl.GeometricGoals(), jr.split(key, batch), left)
             return jax.tree.map(jnp.add, total, drawn), None  # the sum needs every number of every batch
 
         sizes = (env.obs_size, env.action_size, env.goal_size)
@@ -58,7 +58,7 @@ def measure(num_envs: int, batch: int, bits: int) -> dict[str, float]:
     before = held_bytes()
     jax.block_until_ready(draw(replay, jr.key(0)))
     above = peak_bytes() - before
-    moved = BATCHES * batch * (2 * env.obs_size + env.action_size) * dtype(0).itemsize
+    moved = BATCHES * batch * (env.obs_size + env.action_size + env.goal_size) * dtype(0).itemsize
 
     def ours() -> float:
         began = time.perf_counter()
@@ -90,6 +90,7 @@ def _filled(env: envs.AbstractEnv, num_envs: int, capacity: int, dtype: jnp.dtyp
     trajectory = envs.Trajectory(
         obs=jr.normal(obs, (_UNROLL, num_envs, env.obs_size)),
         action=jr.uniform(act, (_UNROLL, num_envs, env.action_size), minval=-1),
+        achieved=jnp.zeros((_UNROLL, num_envs, env.goal_size)),
         goal=jnp.zeros((_UNROLL, num_envs, env.goal_size)),
         episode=jnp.zeros((_UNROLL, num_envs), jnp.int32),
         terminated=flags,
@@ -102,7 +103,7 @@ def _filled(env: envs.AbstractEnv, num_envs: int, capacity: int, dtype: jnp.dtyp
         age = first + rows + columns  # episodes of different environments end at different times
         return replay.add(envs.Trajectory(**{**vars(trajectory), "episode": (age // 1_000).astype(jnp.int32)}))
 
-    replay = crl.Replay.empty(capacity, num_envs, env.obs_size, env.action_size, dtype)
+    replay = crl.Replay.empty(capacity, num_envs, env.obs_size, env.action_size, env.goal_size, dtype)
     for first in range(0, capacity + _UNROLL, _UNROLL):
         replay = add(replay, jnp.int32(first))
     return jax.block_until_ready(replay)

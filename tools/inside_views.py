@@ -71,8 +71,12 @@ def look(configuration: Configuration, directory: Path) -> Inside:
     env = saved_agent.evaluator(configuration, trainer.env).env
     policy = envs.deterministic(partial(algorithm.policy, state.agent))
     places, maps, why = None, None, ""
+
+    def value(obs: jax.Array, goal: jax.Array) -> jax.Array:
+        return algorithm.energy(state.agent, obs, algorithm.policy(state.agent, obs, goal, None), goal)
+
     try:
-        places, maps = evaluation.value_maps(env, partial(algorithm.energy, state.agent), policy, start)
+        places, maps = evaluation.value_maps(env, value, start)
     except ValueError as e:
         why = str(e)
     ways, goals = _embedded(env, policy, networks.critic, episodes)
@@ -151,9 +155,7 @@ def _numbers(one: evaluation.ValueMap) -> dict[str, Any]:
 
 def _batch(trainer: crl.Trainer, replay: crl.Replay, key: jax.Array) -> crl.Batch:
     keys = jr.split(key, _BATCH)
-    return jax.jit(lambda replay: replay.sample(trainer.goals, trainer.env.achieved_goal, keys, replay.steps_left()))(
-        replay
-    )
+    return jax.jit(lambda replay: replay.sample(trainer.goals, keys, replay.steps_left()))(replay)
 
 
 def _embedded(
@@ -170,6 +172,5 @@ def _embedded(
 def _coverage(env: envs.AbstractEnv, replay: crl.Replay) -> evaluation.Coverage | None:
     if env.goal_size < 2:
         return None
-    held = replay.obs[np.arange(int(replay.fill))].astype(float)  # the ring fills from its first row on
-    achieved = jax.jit(jax.vmap(jax.vmap(env.achieved_goal)))(held)
-    return evaluation.coverage(np.asarray(achieved).reshape(-1, achieved.shape[-1]), env.threshold)
+    held = np.asarray(replay.achieved[: int(replay.fill)], np.float64)  # the ring fills from its first row on
+    return evaluation.coverage(held.reshape(-1, held.shape[-1]), env.threshold)

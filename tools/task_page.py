@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gallery
+import jax
 import jax.numpy as jnp
 import luck
 import matplotlib
@@ -41,7 +42,8 @@ _TABLE = (
 def facts(env: envs.AbstractEnv) -> dict[str, Any]:
     """What the table says of a task, from its code."""
     what = " ".join((inspect.getdoc(type(env)) or "").split("\n\n")[0].split())
-    early = bool(env.fallen(jnp.full(env.obs_size, jnp.nan)))
+    physics = jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan), jax.eval_shape(env.begin, jax.random.key(0))[0])
+    early = bool(env.is_terminal(physics, {}))
     return gallery.numbers(env) | {"what": what, "ends_early": early}
 
 

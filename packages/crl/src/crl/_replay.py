@@ -1,7 +1,5 @@
 """A ring of recent steps on the device, and batches with hindsight goals drawn from it."""
 
-from collections.abc import Callable
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -39,6 +37,7 @@ class Replay(eqx.Module):
 
     Attributes:
         obs, action: the steps.
+        achieved: the goal that the state fulfils.
         episode: the episode a step belongs to; equal neighbours in age are one episode.
         head: the row that is written next.
         fill: how many rows hold data.
@@ -46,16 +45,20 @@ class Replay(eqx.Module):
 
     obs: Float[Array, "capacity env obs"]
     action: Float[Array, "capacity env action"]
+    achieved: Float[Array, "capacity env goal"]
     episode: Int[Array, "capacity env"]
     head: Int[Array, ""]
     fill: Int[Array, ""]
 
     @staticmethod
-    def empty(capacity: int, num_envs: int, obs_size: int, action_size: int, dtype: DTypeLike = float) -> "Replay":
-        """A ring of `capacity` rows for `num_envs` environments that holds nothing yet; `dtype` of what is observed."""
+    def empty(
+        capacity: int, num_envs: int, obs_size: int, action_size: int, goal_size: int, dtype: DTypeLike = float
+    ) -> "Replay":
+        """A ring of `capacity` rows for `num_envs` environments that holds nothing yet; `dtype` of its numbers."""
         return Replay(
             obs=jnp.zeros((capacity, num_envs, obs_size), dtype),
             action=jnp.zeros((capacity, num_envs, action_size), dtype),
+            achieved=jnp.zeros((capacity, num_envs, goal_size), dtype),
             episode=jnp.zeros((capacity, num_envs), jnp.int32),
             head=jnp.int32(0),
             fill=jnp.int32(0),
@@ -70,6 +73,7 @@ class Replay(eqx.Module):
         return Replay(
             obs=self.obs.at[rows].set(_held(trajectory.obs, self.obs.dtype)),
             action=self.action.at[rows].set(_held(trajectory.action, self.action.dtype)),
+            achieved=self.achieved.at[rows].set(_held(trajectory.achieved, self.achieved.dtype)),
             episode=self.episode.at[rows].set(trajectory.episode),
             head=(self.head + length) % capacity,
             fill=jnp.minimum(self.fill + length, capacity),
@@ -97,7 +101,6 @@ class Replay(eqx.Module):
     def sample(
         self,
         goals: GeometricGoals,
-        achieved_goal: Callable[[Float[Array, " obs"]], Float[Array, " goal"]],
         keys: Key[Array, " batch"],
         steps_left: Int[Array, "capacity env"],
         shards: int = 1,
@@ -110,7 +113,6 @@ class Replay(eqx.Module):
 
         Args:
             goals: the law of the hindsight goal.
-            achieved_goal: what goal a state achieves.
             keys: one for every slot held here.
             steps_left: `self.steps_left()`, computed once for many draws.
             shards: how many equal shares the environments and the batch are cut into, of which this is one.
@@ -126,10 +128,10 @@ class Replay(eqx.Module):
             age = _below(pick_age, self.fill - 1)
             ahead = goals((pick_goal >> 8).astype(float) * 2.0**-24, steps_left[age, env])
             row = self.row(age)
-            obs, action, later = self.obs[row, env], self.action[row, env], self.obs[self.row(age + ahead), env]
-            if obs.dtype == jnp.float16:
-                obs, action, later = (x.astype(jnp.float32) for x in (obs, action, later))
-            return obs, action, achieved_goal(later)
+            drawn = self.obs[row, env], self.action[row, env], self.achieved[self.row(age + ahead), env]
+            if self.obs.dtype == jnp.float16:
+                drawn = tuple(x.astype(jnp.float32) for x in drawn)
+            return drawn
 
         obs, action, goal = jax.vmap(draw)(jnp.arange(batch, dtype=jnp.int32), keys)
         return Batch(obs, action, goal)

@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Int, Key, PyTree
 
-from envs import AbstractEnv, Episodes, EpisodeState, rollout
+from envs import AbstractEnv, Episodes, EpisodeState, Stateless, rollout
 
 from ._algorithm import AbstractAlgorithm, Agent, Metrics
 from ._goals import GeometricGoals
@@ -182,6 +182,7 @@ class Trainer(eqx.Module):
                 self.num_envs,
                 self.env.obs_size,
                 self.env.action_size,
+                self.env.goal_size,
                 _REPLAY_TYPES[self.replay_bits],
             ),
             env_steps=jnp.int32(0),
@@ -208,8 +209,8 @@ class Trainer(eqx.Module):
         agent, static = eqx.partition(state.agent, eqx.is_array)
 
         def act_and_store(agent, env: EpisodeState, replay: Replay, keys: Key[Array, " env"]):
-            policy = partial(self.algorithm.explore, eqx.combine(agent, static))
-            env, trajectory = rollout(Episodes(self.env), env, policy, self.unroll, keys)
+            policy = Stateless(partial(self.algorithm.explore, eqx.combine(agent, static)))
+            env, _, trajectory = rollout(Episodes(self.env), env, policy, (), self.unroll, keys)
             unstable = jnp.sum(trajectory.unstable, axis=0, dtype=jnp.float32)
             return env, replay.add(trajectory), unstable
 
@@ -263,7 +264,7 @@ class Trainer(eqx.Module):
         )(replay)
 
         def share(replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " batch"]) -> Batch:
-            return replay.sample(self.goals, self.env.achieved_goal, keys, left, self.devices)
+            return replay.sample(self.goals, keys, left, self.devices)
 
         draw = jax.shard_map(
             share,

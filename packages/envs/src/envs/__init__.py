@@ -16,11 +16,18 @@ from envs._maze import Maze as Maze
 from envs._physics import AbstractEngine as AbstractEngine
 from envs._physics import Fields as Fields
 from envs._physics import Physics as Physics
-from envs._rollout import Policy as Policy
+from envs._policy import AbstractPolicy as AbstractPolicy
+from envs._policy import Choice as Choice
+from envs._policy import Chunked as Chunked
+from envs._policy import Deterministic as Deterministic
+from envs._policy import Policy as Policy
+from envs._policy import Stateless as Stateless
+from envs._policy import UniformPolicy as UniformPolicy
+from envs._policy import ZeroPolicy as ZeroPolicy
+from envs._policy import as_policy as as_policy
+from envs._policy import deterministic as deterministic
 from envs._rollout import Trajectory as Trajectory
-from envs._rollout import UniformPolicy as UniformPolicy
-from envs._rollout import ZeroPolicy as ZeroPolicy
-from envs._rollout import deterministic as deterministic
+from envs._rollout import fresh_memory as fresh_memory
 from envs._rollout import rollout as rollout
 from envs._viewpoint import Viewpoint as Viewpoint
 
@@ -78,6 +85,7 @@ _LATER = {
 __all__ = [
     "AbstractEngine",
     "AbstractEnv",
+    "AbstractPolicy",
     "Ant",
     "AntBall",
     "AntBallMaze",
@@ -89,6 +97,9 @@ __all__ = [
     "ArmPush",
     "ArmReach",
     "Bodies",
+    "Choice",
+    "Chunked",
+    "Deterministic",
     "EnvState",
     "EpisodeState",
     "Episodes",
@@ -106,12 +117,15 @@ __all__ = [
     "Pusher",
     "Reacher",
     "Renderer",
+    "Stateless",
     "Trajectory",
     "UniformPolicy",
     "Viewpoint",
     "ZeroPolicy",
+    "as_policy",
     "deterministic",
     "engine",
+    "fresh_memory",
     "render",
     "rollout",
 ]

@@ -21,8 +21,10 @@ class EnvState(eqx.Module):
     physics: Physics
     obs: Float[Array, " obs"]
     """What the agent sees; the commanded goal is not part of it."""
+    achieved: Float[Array, " goal"]
+    """The goal that the state fulfils; it need not be part of `obs`."""
     goal: Float[Array, " goal"]
-    """What the agent is asked to reach, in the units of `AbstractEnv.achieved_goal`."""
+    """What the agent is asked to reach, in the units of `achieved`."""
     terminated: Bool[Array, ""]
     """Whether the episode ended here, because the agent fell or the physics exploded."""
     unstable: Bool[Array, ""]
@@ -57,12 +59,12 @@ class AbstractEnv(eqx.Module):
         """The model's controls for an action in [-1, 1]."""
 
     @abc.abstractmethod
-    def achieved_goal(self, obs: Float[Array, " obs"]) -> Float[Array, " goal"]:
-        """The goal that an observation fulfils."""
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, " goal"]:
+        """The goal that a state fulfils."""
 
     @abc.abstractmethod
-    def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
-        """Whether the episode ends in this observation."""
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        """Whether the episode ends in this state before its time limit, because the agent fell, say."""
 
     def begin(self, key: PRNGKeyArray) -> tuple[Physics, Float[Array, " goal"]]:
         """The state and the goal in which a new episode begins, drawn with `key`."""
@@ -91,24 +93,22 @@ class AbstractEnv(eqx.Module):
         """
         ctrl = self.control(jnp.clip(action, -1, 1).astype(physics.qpos.dtype))
         physics, fields, unstable = self.engine.advance(physics, ctrl, fresh)
-        obs = self.observe(physics, fields)
-        return EnvState(physics, obs, goal, unstable | self.fallen(obs), unstable)
+        return EnvState(
+            physics=physics,
+            obs=self.observe(physics, fields),
+            achieved=self.achieved_goal(physics, fields),
+            goal=goal,
+            terminated=unstable | self.is_terminal(physics, fields),
+            unstable=unstable,
+        )
 
     def goal_distance(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
         """Euclidean distance between an achieved and a commanded goal, m."""
         return jnp.linalg.norm(achieved - goal)
 
-    def fulfils(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
+    def is_success(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
         """Whether an achieved goal is near enough to a commanded one: `goal_distance < threshold`."""
         return self.goal_distance(achieved, goal) < self.threshold
-
-    def distance(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
-        """Distance between the goal achieved in an observation and a commanded one, m."""
-        return self.goal_distance(self.achieved_goal(obs), goal)
-
-    def success(self, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
-        """Whether the goal achieved in an observation fulfils a commanded one."""
-        return self.fulfils(self.achieved_goal(obs), goal)
 
     def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
         """Where a goal lies in the world, m: its first three numbers, followed by zeros where there are fewer.

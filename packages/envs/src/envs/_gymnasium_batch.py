@@ -38,14 +38,14 @@ class Batch:
         episodes = Episodes(env)
 
         def seen(state: EpisodeState) -> dict[str, jax.Array]:
-            obs, goal = state.env.obs, state.env.goal
+            achieved, goal = state.env.achieved, state.env.goal
             return {
-                "observation": obs,
-                "achieved_goal": jax.vmap(env.achieved_goal)(obs),
+                "observation": state.env.obs,
+                "achieved_goal": achieved,
                 "desired_goal": goal,
                 "terminated": state.env.terminated,
                 "truncated": state.truncated & ~state.env.terminated,
-                "success": jax.vmap(env.success)(obs, goal),
+                "success": jax.vmap(env.is_success)(achieved, goal),
             }
 
         def reset(key: jax.Array) -> tuple[EpisodeState, dict[str, jax.Array]]:
@@ -61,10 +61,10 @@ class Batch:
             return state, seen(state)
 
         self._reset, self._step, self._command = jax.jit(reset), jax.jit(step), jax.jit(command)
-        self._fulfils = jax.jit(jnp.vectorize(env.fulfils, signature="(g),(g)->()"))
+        self._is_success = jax.jit(jnp.vectorize(env.is_success, signature="(g),(g)->()"))
 
     def __getstate__(self) -> dict[str, Any]:
-        compiled = ("_reset", "_step", "_command", "_fulfils", "_renderer")
+        compiled = ("_reset", "_step", "_command", "_is_success", "_renderer")
         state = {name: value for name, value in vars(self).items() if name not in compiled}
         return state | {"_key": jr.key_data(self._key)}
 
@@ -96,7 +96,7 @@ class Batch:
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """1 where an achieved goal fulfils a desired one, else 0; any leading axes."""
         refuse_fork()
-        return np.asarray(self._fulfils(jnp.asarray(achieved), jnp.asarray(desired)), np.float64)
+        return np.asarray(self._is_success(jnp.asarray(achieved), jnp.asarray(desired)), np.float64)
 
     def picture(self, row: int) -> np.ndarray:
         """A row as it is now, [480, 640, 3]; raises `NoRenderer` where there is no OpenGL."""

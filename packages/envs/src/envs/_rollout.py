@@ -1,21 +1,13 @@
 """Acting: the one loop that training, evaluation and films share."""
 
-from collections.abc import Callable
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float, Int, Key, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key
 
-from envs._arguments import check_count
 from envs._episodes import Episodes, EpisodeState
-
-Policy = Callable[[Float[Array, " obs"], Float[Array, " goal"], PRNGKeyArray | None], Float[Array, " action"]]
-"""`(obs, goal, key) -> action in [-1, 1]` of one environment; a key of None asks for the deterministic
-action.
-"""
+from envs._policy import AbstractPolicy, Memory
 
 
 class Trajectory(eqx.Module):
@@ -27,6 +19,8 @@ class Trajectory(eqx.Module):
 
     obs: Float[Array, "time env obs"]
     action: Float[Array, "time env action"]
+    achieved: Float[Array, "time env goal"]
+    """The goal that the state fulfils."""
     goal: Float[Array, "time env goal"]
     """The commanded goal."""
     episode: Int[Array, "time env"]
@@ -35,68 +29,45 @@ class Trajectory(eqx.Module):
     unstable: Bool[Array, "time env"]
 
 
-class _Deterministic(eqx.Module):
-    policy: Policy
-
-    def __call__(
-        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
-    ) -> Float[Array, " action"]:
-        del key
-        return self.policy(obs, goal, None)
-
-
-def deterministic(policy: Policy) -> Policy:
-    """The policy that always takes the deterministic action; a pytree if `policy` is one."""
-    return _Deterministic(policy)
-
-
-class UniformPolicy(eqx.Module):
-    """Draws every action uniformly from [-1, 1]: what a task gives to an agent that knows nothing."""
-
-    action_size: int = eqx.field(static=True, converter=partial(check_count, "action_size"))
-
-    def __call__(
-        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
-    ) -> Float[Array, " action"]:
-        """An action; raises `ValueError` without a key, for it has no deterministic action."""
-        if key is None:
-            raise ValueError("The uniform policy has no deterministic action: give it a key.")
-        return jr.uniform(key, (self.action_size,), minval=-1.0, maxval=1.0)
-
-
-class ZeroPolicy(eqx.Module):
-    """Every action is zero: no torque for a walker, the middle of its range for a servo."""
-
-    action_size: int = eqx.field(static=True, converter=partial(check_count, "action_size"))
-
-    def __call__(
-        self, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: PRNGKeyArray | None
-    ) -> Float[Array, " action"]:
-        """Zeros."""
-        return jnp.zeros(self.action_size)
+def fresh_memory(policy: AbstractPolicy[Memory], num_envs: int) -> Memory:
+    """What `policy` remembers at the start of an episode, once for each environment: a leading axis `env`."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (num_envs, *jnp.shape(x))), policy.start())
 
 
 def rollout(
-    episodes: Episodes, state: EpisodeState, policy: Policy, length: int, keys: Key[Array, " env"]
-) -> tuple[EpisodeState, Trajectory]:
+    episodes: Episodes,
+    state: EpisodeState,
+    policy: AbstractPolicy[Memory],
+    memory: Memory,
+    length: int,
+    keys: Key[Array, " env"],
+) -> tuple[EpisodeState, Memory, Trajectory]:
     """Acts for `length` steps in every row.
 
     Row i at step t uses `fold_in(keys[i], t)`, split into the key of its action and the key of its next
     start; so what happens in a row does not depend on how many rows there are.
 
-    **Returns** the state after the last step (which is not in the trajectory) and the trajectory.
+    **Arguments**
+    - `memory`: of `policy`, [env, ...]: `fresh_memory`, or what the last rollout returned. A row whose episode begins
+      starts with `policy.start()` again.
+
+    **Returns** the state and the memory after the last step (which is not in the trajectory) and the trajectory.
     """
 
     def at(t: Int[Array, ""]) -> Key[Array, "2 env"]:
         return jax.vmap(lambda key: jr.split(jr.fold_in(key, t)), out_axes=1)(keys)
 
-    def one(state: EpisodeState, step: Key[Array, "2 env"]):
+    def one(carry: tuple[EpisodeState, Memory], step: Key[Array, "2 env"]):
+        state, memory = carry
         act, start = step
         env = state.env
-        action = jax.vmap(policy)(env.obs, env.goal, act)
-        row = (env.obs, action, env.goal, state.episode, env.terminated, env.unstable)
-        return episodes.step(state, action, start), row
+        action, memory = jax.vmap(policy.act)(memory, env.obs, env.goal, act)
+        row = (env.obs, action, env.achieved, env.goal, state.episode, env.terminated, env.unstable)
+        state = episodes.step(state, action, start)
+        begins, first = state.t == 0, policy.start()
+        memory = jax.tree.map(lambda old, new: jax.vmap(jnp.where, (0, None, 0))(begins, new, old), memory, first)
+        return (state, memory), row
 
     # All keys are made at once, for between two steps of physics each small program waits for its threads to wake.
-    state, rows = jax.lax.scan(one, state, jax.vmap(at)(jnp.arange(length)))
-    return state, Trajectory(*rows)
+    (state, memory), rows = jax.lax.scan(one, (state, memory), jax.vmap(at)(jnp.arange(length)))
+    return state, memory, Trajectory(*rows)

@@ -43,12 +43,14 @@ class AbstractAnt(AbstractEnv):
     def control(self, action: Float[Array, "8"]) -> Float[Array, "8"]:
         return action
 
-    def achieved_goal(self, obs: Float[Array, " obs"]) -> Float[Array, "2"]:
-        return obs[:2]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos[:2]
 
-    def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del fields
         low, high = self.healthy_z_range
-        return ~((obs[2] >= low) & (obs[2] <= high))
+        return ~((physics.qpos[2] >= low) & (physics.qpos[2] <= high))
 
 
 class Ant(AbstractAnt):

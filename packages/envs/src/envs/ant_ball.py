@@ -32,8 +32,9 @@ class AbstractAntBall(AbstractAnt):
         ant, ball = physics.qpos[:-2], physics.qpos[-2:]  # the ball's joints are the model's last
         return jnp.concatenate([ant, physics.qvel[:-2], ball])
 
-    def achieved_goal(self, obs: Float[Array, "31"]) -> Float[Array, "2"]:
-        return obs[29:31]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos[-2:]
 
 
 class AntBall(AbstractAntBall):

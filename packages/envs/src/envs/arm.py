@@ -47,8 +47,8 @@ class AbstractArm(AbstractEnv):
         opening = jnp.where(action[len(_MOVED)] > 0, 0.0, _OPEN) if self.action_size > len(_MOVED) else 0.0
         return jnp.concatenate([low + share * (high - low), jnp.full(2, opening, action.dtype)])
 
-    def fallen(self, obs: Float[Array, " obs"]) -> Bool[Array, ""]:
-        del obs
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
         return jnp.zeros((), bool)
 
     @property

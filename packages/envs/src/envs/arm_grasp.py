@@ -62,12 +62,13 @@ class ArmGrasp(AbstractArm):
         return self.stance(cube, cube.dtype), jnp.zeros(self.engine.model.nv, cube.dtype), goal
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "23"]:
-        left, right = self.site(fields, "left_tip"), self.site(fields, "right_tip")
-        apart = jnp.linalg.norm(left - right, keepdims=True)
-        return jnp.concatenate([self.cube(physics), self.angles(physics), self.grip(fields), left, right, apart])
+        tips = self.achieved_goal(physics, fields)
+        return jnp.concatenate([self.cube(physics), self.angles(physics), self.grip(fields), tips])
 
-    def achieved_goal(self, obs: Float[Array, "23"]) -> Float[Array, "7"]:
-        return obs[16:23]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "7"]:
+        del physics
+        left, right = self.site(fields, "left_tip"), self.site(fields, "right_tip")
+        return jnp.concatenate([left, right, jnp.linalg.norm(left - right, keepdims=True)])
 
     def goal_position(self, goal: Float[Array, "7"]) -> Float[Array, "3"]:
         """The middle of the fingertips, m."""
@@ -78,7 +79,7 @@ class ArmGrasp(AbstractArm):
         off = achieved - goal
         return jnp.linalg.norm((off[:3] + off[3:6]) / 2)
 
-    def fulfils(self, achieved: Float[Array, "7"], goal: Float[Array, "7"]) -> Bool[Array, ""]:
+    def is_success(self, achieved: Float[Array, "7"], goal: Float[Array, "7"]) -> Bool[Array, ""]:
         """Whether the fingertips' middle and their distance are both as commanded."""
         opening = jnp.abs(achieved[6] - goal[6])
         return (self.goal_distance(achieved, goal) < self.threshold) & (opening < self.opening_threshold)

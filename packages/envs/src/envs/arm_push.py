@@ -25,8 +25,9 @@ class AbstractCubeTask(AbstractArm):
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "17"]:
         return jnp.concatenate([self.cube(physics), self.angles(physics), self.grip(fields), self.opening(physics)])
 
-    def achieved_goal(self, obs: Float[Array, "17"]) -> Float[Array, "3"]:
-        return obs[:3]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "3"]:
+        del fields
+        return self.cube(physics)
 
 
 class ArmPush(AbstractCubeTask):

@@ -47,5 +47,6 @@ class ArmReach(AbstractArm):
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "13"]:
         return jnp.concatenate([self.angles(physics), self.grip(fields)])
 
-    def achieved_goal(self, obs: Float[Array, "13"]) -> Float[Array, "3"]:
-        return obs[7:10]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "3"]:
+        del physics
+        return self.site(fields, "grip")

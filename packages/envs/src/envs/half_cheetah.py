@@ -63,8 +63,9 @@ class HalfCheetah(AbstractEnv):
     def control(self, action: Float[Array, "6"]) -> Float[Array, "6"]:
         return action
 
-    def achieved_goal(self, obs: Float[Array, "18"]) -> Float[Array, "1"]:
-        return obs[:1]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "1"]:
+        del fields
+        return physics.qpos[:1]
 
     def goal_position(self, goal: Float[Array, "1"]) -> Float[Array, "3"]:
         """x, at the height of a standing torso, m."""
@@ -75,8 +76,8 @@ class HalfCheetah(AbstractEnv):
         """From the side, following the cheetah and its goal."""
         return Viewpoint(azimuth=90.0, elevation=-14.0)
 
-    def fallen(self, obs: Float[Array, "18"]) -> Bool[Array, ""]:
-        del obs
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
         return jnp.zeros((), bool)
 
 

@@ -41,12 +41,14 @@ class AbstractHumanoid(AbstractEnv):
         low, high = jnp.asarray(self.engine.model.actuator_ctrlrange, action.dtype).T
         return low + (action + 1) * 0.5 * (high - low)
 
-    def achieved_goal(self, obs: Float[Array, "278"]) -> Float[Array, "3"]:
-        return obs[:3]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "3"]:
+        del fields
+        return physics.qpos[:3]
 
-    def fallen(self, obs: Float[Array, "278"]) -> Bool[Array, ""]:
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del fields
         low, high = _HEALTHY
-        return ~((obs[2] >= low) & (obs[2] <= high))
+        return ~((physics.qpos[2] >= low) & (physics.qpos[2] <= high))
 
     def stance(self, dtype: jnp.dtype) -> Float[Array, "24"]:
         """`qpos` upright above the origin."""

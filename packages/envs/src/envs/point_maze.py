@@ -97,11 +97,12 @@ class PointMaze(AbstractEnv):
     def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
         return action
 
-    def achieved_goal(self, obs: Float[Array, "4"]) -> Float[Array, "2"]:
-        return obs[:2]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos
 
-    def fallen(self, obs: Float[Array, "4"]) -> Bool[Array, ""]:
-        del obs
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
         return jnp.zeros((), bool)
 
 

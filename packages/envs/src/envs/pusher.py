@@ -94,16 +94,17 @@ class Pusher(AbstractEnv):
     def control(self, action: Float[Array, "7"]) -> Float[Array, "7"]:
         return action * jnp.asarray(self.engine.model.actuator_ctrlrange[:, 1], action.dtype)
 
-    def achieved_goal(self, obs: Float[Array, "20"]) -> Float[Array, "3"]:
-        return obs[10:13]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "3"]:
+        del fields
+        return self._object(physics.qpos)
 
     @property
     def viewpoint(self) -> Viewpoint:
         """Across the table, from the side of the goals."""
         return Viewpoint(135.0, -35.0, ((-0.25, -0.7, -0.32), (0.85, 0.45, 0.1)))
 
-    def fallen(self, obs: Float[Array, "20"]) -> Bool[Array, ""]:
-        del obs
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
         return jnp.zeros((), bool)
 
 

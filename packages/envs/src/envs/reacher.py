@@ -68,16 +68,17 @@ class Reacher(AbstractEnv):
     def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
         return action
 
-    def achieved_goal(self, obs: Float[Array, "10"]) -> Float[Array, "3"]:
-        return obs[4:7]
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "3"]:
+        del fields
+        return _fingertip(physics.qpos, physics.qvel)[0]
 
     @property
     def viewpoint(self) -> Viewpoint:
         """From above, a little tilted."""
         return Viewpoint(90.0, -60.0, ((-0.24, -0.24, 0.0), (0.24, 0.24, 0.03)))
 
-    def fallen(self, obs: Float[Array, "10"]) -> Bool[Array, ""]:
-        del obs
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
         return jnp.zeros((), bool)
 
 

@@ -1,6 +1,7 @@
 """How well a policy reaches its goals, in numbers: the evaluation of paper section 4.1."""
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import psutil
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from envs import AbstractEnv, Policy, deterministic
+from envs import AbstractEnv, AbstractPolicy, Policy, ZeroPolicy, as_policy, deterministic
 from evaluation._first_episode import Moment, begin, proceed
 
 _STEPS_A_CALL = 100
@@ -45,9 +46,8 @@ class EpisodeRecord(eqx.Module):
 class Evaluator:
     """Runs a policy for one episode in each of several fresh environments.
 
-    It is compiled once for all policies of one structure: pass `equinox.Partial(algorithm.policy, agent)`,
-    whose arrays are arguments of the compiled program. It always runs on one device, so that its numbers do
-    not depend on the mesh that trained the agent.
+    It is compiled once for all policies of one structure, whose arrays are arguments of the compiled program. It
+    always runs on one device, so that its numbers do not depend on the mesh that trained the agent.
 
     Args:
         env: what to act in.
@@ -69,7 +69,7 @@ class Evaluator:
         self.env = env
         self.size = episodes
         # The environment is closed over, not passed: its maze and model are constants of the program.
-        self._begin = eqx.filter_jit(lambda key: _begin(env, episodes, key))
+        self._begin = eqx.filter_jit(lambda policy, key: _begin(env, episodes, policy, key))
         self._proceed = eqx.filter_jit(lambda policy, keys, progress: _proceed(env, policy, keys, progress))
 
     def __call__(self, policy: Policy, key: Key[Array, ""]) -> dict[str, float]:
@@ -85,11 +85,11 @@ class Evaluator:
             key: draws starts and goals, and the actions of a stochastic policy.
             stochastic: whether the policy gets a key for each action; else it acts without noise.
         """
-        policy = policy if stochastic else deterministic(policy)
+        policy = as_policy(policy) if stochastic else deterministic(policy)
         device = jax.local_devices()[0]
         arrays, rest = eqx.partition((policy, key), eqx.is_array)
         policy, key = eqx.combine(jax.device_put(arrays, device), rest)
-        progress, keys = self._begin(key)
+        progress, keys = self._begin(policy, key)
         goal = progress.moment.state.env.goal
         # In calls of some steps, so that a signal's handler need not wait for whole episodes.
         while np.any(progress.moment.running):
@@ -114,7 +114,7 @@ def _check_size(env: AbstractEnv, episodes: int) -> None:
         )
     if episodes <= _FEW:
         return
-    shapes = eqx.filter_eval_shape(_begin, env, episodes, jr.key(0))
+    shapes = eqx.filter_eval_shape(_begin, env, episodes, ZeroPolicy(env.action_size), jr.key(0))
     arrays = [x for x in jax.tree.leaves(shapes) if isinstance(x, jax.ShapeDtypeStruct)]
     needed = _COPIES * sum(math.prod(x.shape) * x.dtype.itemsize for x in arrays)
     free = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit") or psutil.virtual_memory().available
@@ -134,14 +134,18 @@ class _Progress(eqx.Module):
     length: Int[Array, " episode"]
 
 
-def _begin(env: AbstractEnv, episodes: int, key: Key[Array, ""]) -> tuple[_Progress, Key[Array, " episode"]]:
+def _begin(
+    env: AbstractEnv, episodes: int, policy: AbstractPolicy[Any], key: Key[Array, ""]
+) -> tuple[_Progress, Key[Array, " episode"]]:
     start_key, reset_key = jr.split(key)
     zero = jnp.zeros(episodes, jnp.int32)
-    moment = begin(env, jr.split(start_key, episodes))
+    moment = begin(env, policy, jr.split(start_key, episodes))
     return _Progress(jnp.int32(0), moment, zero, zero), jr.split(reset_key, episodes)
 
 
-def _proceed(env: AbstractEnv, policy: Policy, keys: Key[Array, " episode"], progress: _Progress) -> _Progress:
+def _proceed(
+    env: AbstractEnv, policy: AbstractPolicy[Any], keys: Key[Array, " episode"], progress: _Progress
+) -> _Progress:
     end = progress.t + _STEPS_A_CALL
 
     # A while loop, because bad humanoids fall within a second: nothing is computed after the last has fallen.

@@ -1,6 +1,6 @@
 """A batch of environments on its way through its first episode: what numbers and film both look at."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,7 +9,17 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key, Shaped
 
-from envs import AbstractEnv, Episodes, EpisodeState, Policy, deterministic, rollout
+from envs import (
+    AbstractEnv,
+    AbstractPolicy,
+    Episodes,
+    EpisodeState,
+    Policy,
+    as_policy,
+    deterministic,
+    fresh_memory,
+    rollout,
+)
 
 
 class Moment(eqx.Module):
@@ -17,12 +27,14 @@ class Moment(eqx.Module):
 
     Attributes:
         state: the environments; a row whose first episode is over lives on in later ones.
+        memory: of the policy, see `envs.AbstractPolicy`.
         running: whether the first episode goes on after this moment.
         at_goal: whether the state, or the last one of the first episode, is within the threshold of the goal.
         distance: how far that state is from the goal, in metres.
     """
 
     state: EpisodeState
+    memory: Any
     running: Bool[Array, " episode"]
     at_goal: Bool[Array, " episode"]
     distance: Float[Array, " episode"]
@@ -48,29 +60,31 @@ class Take(eqx.Module):
     fallen: Bool[np.ndarray, "time agent"]
 
 
-def begin(env: AbstractEnv, keys: Key[Array, " episode"]) -> Moment:
+def begin(env: AbstractEnv, policy: AbstractPolicy[Any], keys: Key[Array, " episode"]) -> Moment:
     """Fresh starts and goals, one a key."""
     state = Episodes(env).reset(keys)
     return Moment(
         state=state,
+        memory=fresh_memory(policy, len(keys)),
         running=~(state.env.terminated | state.truncated),
-        at_goal=jax.vmap(env.success)(state.env.obs, state.env.goal),
-        distance=jax.vmap(env.distance)(state.env.obs, state.env.goal),
+        at_goal=jax.vmap(env.is_success)(state.env.achieved, state.env.goal),
+        distance=jax.vmap(env.goal_distance)(state.env.achieved, state.env.goal),
     )
 
 
 def proceed(
-    env: AbstractEnv, policy: Policy, moment: Moment, keys: Key[Array, " episode"], t: Int[Array, ""]
+    env: AbstractEnv, policy: AbstractPolicy[Any], moment: Moment, keys: Key[Array, " episode"], t: Int[Array, ""]
 ) -> Moment:
     """The moment after step `t`. Rows past their first episode keep its end."""
     keys = jax.vmap(jr.fold_in, in_axes=(0, None))(keys, t)
-    state, _ = rollout(Episodes(env), moment.state, policy, 1, keys)
-    obs, goal = state.env.obs, state.env.goal
+    state, memory, _ = rollout(Episodes(env), moment.state, policy, moment.memory, 1, keys)
+    achieved, goal = state.env.achieved, state.env.goal
     return Moment(
         state=state,
+        memory=memory,
         running=moment.running & ~(state.env.terminated | state.truncated),
-        at_goal=jnp.where(moment.running, jax.vmap(env.success)(obs, goal), moment.at_goal),
-        distance=jnp.where(moment.running, jax.vmap(env.distance)(obs, goal), moment.distance),
+        at_goal=jnp.where(moment.running, jax.vmap(env.is_success)(achieved, goal), moment.at_goal),
+        distance=jnp.where(moment.running, jax.vmap(env.goal_distance)(achieved, goal), moment.distance),
     )
 
 
@@ -105,7 +119,8 @@ def walk(env: AbstractEnv, policy: Policy, key: Key[Array, ""], episodes: int, l
     @eqx.filter_jit
     def act(policy: Policy, key: Key[Array, ""]) -> tuple[Array, ...]:
         begin, act = jr.split(key)
-        seen = rollout(world, world.reset(jr.split(begin, episodes)), policy, steps, jr.split(act, episodes))[1]
+        first, keys, acting = world.reset(jr.split(begin, episodes)), jr.split(act, episodes), as_policy(policy)
+        seen = rollout(world, first, acting, fresh_memory(acting, episodes), steps, keys)[2]
         length = jnp.sum((seen.episode == 0) & ~seen.terminated, axis=0)
         return seen.obs, seen.action, seen.goal[0], length
 
@@ -128,18 +143,18 @@ def shoot(
 
     def look(moment: Moment) -> tuple[Array, ...]:
         state = moment.state.env
-        position = jax.vmap(lambda obs: env.goal_position(env.achieved_goal(obs))[:2])(state.obs)
+        position = jax.vmap(env.goal_position)(state.achieved)[:, :2]
         status = moment.at_goal, moment.running, moment.distance, state.terminated
         return state.physics.qpos, position, state.goal, *status
 
     @eqx.filter_jit
     def act(policy: Policy, keys: Key[Array, " agent"]) -> tuple[Array, ...]:
-        acting = policy if stochastic else deterministic(policy)
+        acting = as_policy(policy) if stochastic else deterministic(policy)
 
         def one(moment: Moment, t: Int[Array, ""]) -> tuple[Moment, tuple[Array, ...]]:
             return proceed(env, acting, moment, keys, t), look(moment)
 
-        last, seen = jax.lax.scan(one, begin(env, keys), jnp.arange(steps, dtype=jnp.int32))
+        last, seen = jax.lax.scan(one, begin(env, acting, keys), jnp.arange(steps, dtype=jnp.int32))
         return jax.tree.map(lambda past, end: jnp.concatenate([past, end[None]]), seen, look(last))
 
     seen = [np.asarray(x) for x in act(policy, keys)]

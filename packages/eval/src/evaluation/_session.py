@@ -1,6 +1,7 @@
 """One environment that is acted in as it is watched: the live view without its page."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -9,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
-from envs import AbstractEnv, EnvState, Policy
+from envs import AbstractEnv, AbstractPolicy, EnvState, Policy, as_policy
 
 Numbers = Sequence[float] | Shaped[np.ndarray, "..."] | Shaped[Array, "..."]
 
@@ -44,7 +45,8 @@ class Session:
         """
         if not policies:
             raise ValueError("`policies` of Session is empty; it must name at least one policy.")
-        self.env, self.policies = env, dict(policies)
+        self.env = env
+        self.policies: dict[str, AbstractPolicy[Any]] = {name: as_policy(one) for name, one in policies.items()}
         self._acting = next(iter(policies))
         self._keys = jr.split(key)
         self._draws = 0
@@ -56,11 +58,11 @@ class Session:
             physics, goal = jax.tree.map(lambda new, old: jnp.where(fresh, new, old), drawn, before)
             return env.advance(physics, goal, action, fresh)
 
-        def look(obs: Array, goal: Array) -> tuple[Array, Array, Array]:
-            return env.distance(obs, goal), env.success(obs, goal), env.goal_position(goal)
+        def look(achieved: Array, goal: Array) -> tuple[Array, Array, Array]:
+            return env.goal_distance(achieved, goal), env.is_success(achieved, goal), env.goal_position(goal)
 
-        def act(policy: Policy, obs: Array, goal: Array, key: Array, number: Array) -> Array:
-            return policy(obs, goal, jr.fold_in(key, number))
+        def act(policy: AbstractPolicy[Any], memory: Any, obs: Array, goal: Array, key: Array, number: Array):
+            return policy.act(memory, obs, goal, jr.fold_in(key, number))
 
         # A start is a step of a state of zeros, all of which is drawn anew: one program serves both.
         self._advance, self._look, self._act = jax.jit(advance), jax.jit(look), eqx.filter_jit(act)
@@ -72,7 +74,7 @@ class Session:
         # constant, because the position is an affine function of the goal. Of all ways the least change is taken.
         self._slope = np.asarray(jax.jacfwd(env.goal_position)(self.state.goal))
         self._to_goal = np.linalg.pinv(self._slope)
-        self._action()  # who acts first is compiled here, not when somebody waits for the first step
+        self._action()  # the first policy is compiled here, not when somebody waits for the first step
 
     @property
     def acting(self) -> str:
@@ -88,6 +90,7 @@ class Session:
         if name not in self.policies:
             raise ValueError(f"`acting` of Session must be one of {', '.join(self.policies)}; got {name!r}.")
         self._acting = name
+        self._memory = self.policies[name].start()
 
     @property
     def goal(self) -> Shaped[np.ndarray, " goal"]:
@@ -97,7 +100,7 @@ class Session:
     @property
     def achieved_position(self) -> Shaped[np.ndarray, "3"]:
         """Where the goal that the state fulfils is, x, y, z in m."""
-        return np.asarray(self._look(self.state.obs, self.env.achieved_goal(self.state.obs))[2])
+        return np.asarray(self._look(self.state.achieved, self.state.achieved)[2])
 
     @property
     def movable(self) -> tuple[bool, bool, bool]:
@@ -113,7 +116,8 @@ class Session:
     def step(self) -> None:
         """One control step of whoever acts; after a fall, a new episode instead."""
         goal = self.state.goal
-        self._go(self._action(), fresh=bool(self.state.terminated))
+        action, self._memory = self._action()
+        self._go(action, fresh=bool(self.state.terminated))
         if self._commanded and self.steps == 0:
             self.set_goal(goal)
 
@@ -149,17 +153,19 @@ class Session:
             raise ValueError(f"`position` must be three finite numbers; got {place.tolist()}.")
         self.set_goal(self.goal + self._to_goal @ (place - self.goal_position))
 
-    def _action(self) -> Float[Array, " action"]:
+    def _action(self) -> tuple[Float[Array, " action"], Any]:
         policy, number = self.policies[self._acting], jnp.asarray(self._draws, jnp.uint32)
-        return self._act(policy, self.state.obs, self.state.goal, self._keys[0], number)
+        return self._act(policy, self._memory, self.state.obs, self.state.goal, self._keys[0], number)
 
     def _go(self, action: Float[Array, " action"], fresh: bool) -> None:
         number = jnp.asarray(self._draws, jnp.uint32)
         self.state = self._advance(self.state, action, np.bool_(fresh), self._keys[1], number)
         self._draws += 1
         self.steps = 0 if fresh else self.steps + 1
+        if fresh:
+            self._memory = self.policies[self._acting].start()
         self._see()
 
     def _see(self) -> None:
-        distance, at_goal, position = self._look(self.state.obs, self.state.goal)
+        distance, at_goal, position = self._look(self.state.achieved, self.state.goal)
         self.distance, self.at_goal, self.goal_position = float(distance), bool(at_goal), np.asarray(position)

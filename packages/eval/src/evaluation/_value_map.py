@@ -1,4 +1,4 @@
-"""What a critic holds to be near: its energy from every place of a maze to a goal, beside true distances."""
+"""Value maps: a critic's value of every place of a maze for a goal, beside true distances."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from scipy.stats import rankdata
 
-from envs import AbstractEnv, Policy
+from envs import AbstractEnv, EnvState
 from evaluation._path_lengths import Places
 
-Energy = Callable[..., Float[Array, ""]]
-"""`(obs, action, goal) -> energy` of one state; larger is nearer."""
+Value = Callable[[Float[Array, " obs"], Float[Array, " goal"]], Float[Array, ""]]
+"""`(obs, goal) -> value` of one state; larger is nearer."""
 
 _MOST_ENERGIES = 5_000_000
 
@@ -24,7 +24,7 @@ class ValueMap(NamedTuple):
 
     Attributes:
         goal: its place, m.
-        energy: at every place, of the action that the policy takes there to this goal.
+        energy: the value at every place.
         path: length of the shortest way to the goal, m.
         straight: Euclidean distance to the goal, m.
         path_correlation, straight_correlation: Spearman's rank correlation of the energy with the negative distance:
@@ -41,11 +41,11 @@ class ValueMap(NamedTuple):
     distances_correlation: float
 
 
-def value_maps(env: AbstractEnv, energy: Energy, policy: Policy, key: Key[Array, ""]) -> tuple[Places, list[ValueMap]]:
+def value_maps(env: AbstractEnv, value: Value, key: Key[Array, ""]) -> tuple[Places, list[ValueMap]]:
     """The maps of all goal cells of a maze, in the order of `env.maze.goals`.
 
     The agent is put at every place as an episode starts it, and neither pushed nor turned; `key` draws that start,
-    and what of a goal is not its place in the maze.
+    and what of a goal is not its place in the maze. `value` is of one state, at the action that the policy takes there.
 
     Raises:
         ValueError: the task has no maze, or one that is too large, or its goal is not for the agent itself to be at a
@@ -61,20 +61,17 @@ def value_maps(env: AbstractEnv, energy: Energy, policy: Policy, key: Key[Array,
         )
     physics, drawn = env.begin(key)
 
-    def put(xy: Float[Array, "2"]) -> Float[Array, " obs"]:
+    def put(xy: Float[Array, "2"]) -> EnvState:
         there = eqx.tree_at(lambda at: at.qpos, physics, physics.qpos.at[:2].set(xy))
-        return env.advance(there, drawn, jnp.zeros(env.action_size), jnp.ones((), bool)).obs
+        return env.advance(there, drawn, jnp.zeros(env.action_size), jnp.ones((), bool))
 
     xy = jnp.asarray(places.xy, physics.qpos.dtype)
-    obs = jax.jit(jax.vmap(put))(xy)
-    if not np.allclose(jax.vmap(env.achieved_goal)(obs)[:, :2], xy, atol=1e-3):
+    there = jax.jit(jax.vmap(put))(xy)
+    if not np.allclose(there.achieved[:, :2], xy, atol=1e-3):
         raise ValueError(f"The goal of {type(env).__name__} is not where the agent is, so there is no map of it.")
 
-    def value(obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
-        return energy(obs, policy(obs, goal, None), goal)
-
     goals = jnp.stack([drawn.at[:2].set(cell) for cell in env.maze.goals])
-    energies = np.asarray(jax.jit(jax.vmap(jax.vmap(value, (0, None)), (None, 0)))(obs, goals))
+    energies = np.asarray(jax.jit(jax.vmap(jax.vmap(value, (0, None)), (None, 0)))(there.obs, goals))
     return places, [_map(places, cell, one) for cell, one in zip(env.maze.goals, energies, strict=True)]
 
 
