@@ -13,9 +13,11 @@ import jax.random as jr
 import processes
 import pytest
 from eval_line import Line, go_and_stay
+from matplotlib.figure import Figure
 from PIL import Image
 
 from evaluation import Evaluation, Evaluator, Metadata, RunContent, curve, evaluate, report
+from evaluation._curve import curve_figure
 from evaluation._tables import goals_table
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
@@ -252,6 +254,91 @@ def test_values_that_are_no_numbers_or_too_large_to_draw_are_left_out():
     assert curve(found) == curve([found[0], found[3]])
     data = re.search(r'<script type="application/json">(.*?)</script>', report(RunContent("folder", records=found)))
     assert data and json.loads(data[1])["lines"] == [["critic loss", [0, 3], [1, 2]]]
+
+
+def panels(figure: Figure) -> list[tuple[str, list[float]]]:
+    """Title and plotted values of each small panel of a learning curve."""
+    return [(axes.get_title(loc="left"), list(axes.lines[0].get_ydata())) for axes in figure.axes[1:]]
+
+
+def charts(text: str) -> list[tuple[str, list[float]]]:
+    """Label and values of each chart with one line on a page."""
+    data = re.findall(r'<script type="application/json">(.*?)</script>', text)
+    return [(line[0][0], line[0][2]) for line in (json.loads(one)["lines"] for one in data) if len(line) == 1]
+
+
+def both(found: list[dict]) -> tuple[list[tuple[str, list[float]]], list[tuple[str, list[float]]]]:
+    """What the picture and the page show of an algorithm's metrics."""
+    return panels(curve_figure(found)), charts(report(RunContent("folder", records=found)))
+
+
+def made_up(i: int) -> dict:
+    """A record of an algorithm that nobody has heard of."""
+    numbers = {"train/td_error": 5.0 - i, "train/bc_loss": 1.0 + i, "train/lossless": 3.0, "train/loss": 2.0 * i}
+    return {"env_steps": 10 * i, "updates": i, "seconds": 1.0 * i, "replay/fill": 0.5, **numbers}
+
+
+def test_metrics_of_any_algorithm_are_shown_losses_first():
+    expected = [
+        ("bc loss", [1.0, 2.0, 3.0]),
+        ("loss", [0.0, 2.0, 4.0]),
+        ("td error", [5.0, 4.0, 3.0]),
+        ("lossless", [3.0, 3.0, 3.0]),
+    ]
+    picture, page = both([made_up(i) for i in range(3)])
+    assert picture == page == expected
+
+
+def test_exploded_simulations_are_shown_after_the_losses_where_there_were_any():
+    sound = [{"env_steps": i, "train/q": 1.0, "train/unstable": 0.0, "train/a_loss": 2.0} for i in range(3)]
+    broken = [*sound, sound[0] | {"env_steps": 3, "train/unstable": 4.0}]
+    for shown in both(sound):
+        assert [label for label, _ in shown] == ["a loss", "q"]
+    for shown in both(broken):
+        assert shown[1] == ("unstable", [0.0, 0.0, 0.0, 4.0]) and [label for label, _ in shown] == [
+            "a loss",
+            "unstable",
+            "q",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("names", "in_picture", "in_page"),
+    [
+        (12, "", ""),
+        (13, "1 more metric is not shown.", ""),
+        (48, "36 more metrics are not shown.", ""),
+        (10_000, "9,988 more metrics are not shown.", "9,952 more metrics are not shown."),
+    ],
+)
+def test_panels_are_bounded_and_the_rest_is_counted(names, in_picture, in_page):
+    found = [{"env_steps": 1, **{f"train/m{i}": 1.0 for i in range(names - 1)}, "train/own_loss": 2.0}]
+    figure, page = curve_figure(found), report(RunContent("folder", records=found))
+    assert figure.get_supxlabel() == in_picture
+    assert re.findall(r'<p class="note">(.*?)</p>', page) == ([in_page] if in_page else [])
+    for shown, most in ((panels(figure), 12), (charts(page), 48)):
+        assert len(shown) == min(names, most) and shown[:2] == [("own loss", [2.0]), ("m0", [1.0])]
+
+
+def test_names_of_a_foreign_run_are_text_of_one_short_line():
+    names = (ATTACK, "$\\frac{$", "a\nb\x1b[2J\x00c", "x" * 10**6, "\u4e2d\u6587", "half \udcff", "", "_loss")
+    found = [{"env_steps": 1, **{f"train/{name}": 1.0 for name in names}}]
+    page = report(RunContent("folder", records=found))
+    Page(page)
+    assert "<script>alert" not in page and "<img" not in page and len(page) < 100_000
+    labels = [label for label, _ in charts(page)]
+    assert labels == [
+        "loss",
+        f"{ATTACK[:39]}…",
+        "$\\frac{$",
+        "a b [2J c",
+        f"{'x' * 39}…",
+        "\u4e2d\u6587",
+        "half",
+        "train/",
+    ]
+    assert [title for title, _ in panels(curve_figure(found))] == [label.replace("$", r"\$") for label in labels]
+    assert curve(found).startswith(b"\x89PNG")
 
 
 def test_a_matplotlibrc_of_the_working_directory_changes_no_picture(tmp_path: Path):

@@ -23,6 +23,35 @@ def test_brackets_are_shown(sentence: str):
     assert first == sentence and second.startswith(sentence)
 
 
+def said_of(record: dict[str, int | float]) -> str:
+    """What a file gets of one record."""
+    file = io.StringIO()
+    with Display(100, Console(file=file)) as display:
+        display.show("train", 50, record)
+    return file.getvalue().removeprefix("train      50%  50 steps · ").removesuffix("\n")
+
+
+def test_losses_of_any_algorithm_are_shown_and_no_other_metric_of_it():
+    record = {
+        "eval/time_at_goal_fraction": 0.25,
+        "eval/success_any": 0.5,
+        "train/td_error": 7.0,
+        "train/bc_loss": 0.125,
+        "train/lossless": 7.0,
+        "other/x_loss": 7.0,
+        "speed/updates_per_second": 12.34,
+        "speed/env_steps_per_second": 5000,
+    }
+    assert said_of(record) == "5,000 steps/s · 12.3 updates/s · bc 0.12 · success 0.50 · at goal 0.25"
+    assert said_of({"train/loss": 1.0}) == "loss 1.00"
+
+
+def test_three_losses_are_shown_at_most_in_the_order_of_the_record():
+    names = ("z", "{0}[red]", "collector_actor", "critic")
+    shown = said_of({f"train/{name}_loss": i for i, name in enumerate(names)})
+    assert shown == "z 0.00 · {0}[red] 1.00 · collector actor 2.00"
+
+
 def test_colours_make_no_terminal_of_a_file(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     file = io.StringIO()

@@ -10,6 +10,7 @@ from rich.text import Text
 from ._stream import Unbreakable
 
 _PLAIN_SECONDS = 10.0  # between two plain lines of one stage
+_MOST_LOSSES = 3  # a line has no room for more
 
 
 class Display:
@@ -65,13 +66,19 @@ class Display:
 
 
 def _numbers(env_steps: int, line: dict[str, int | float]) -> str:
+    """Steps, speeds, the first few losses in the record's order, whatever the algorithm calls them, and success."""
+    losses = [name for name in line if name.startswith("train/") and f"_{name[6:]}".endswith("_loss")]
     shown = (
-        ("speed/env_steps_per_second", "{:,.0f} steps/s"),
-        ("speed/updates_per_second", "{:.3g} updates/s"),
-        ("train/critic_loss", "critic {:.2f}"),
-        ("train/actor_loss", "actor {:.2f}"),
-        ("eval/success_any", "success {:.2f}"),
-        ("eval/time_at_goal_fraction", "at goal {:.2f}"),
+        ("speed/env_steps_per_second", "", ",.0f", " steps/s"),
+        ("speed/updates_per_second", "", ".3g", " updates/s"),
+        *((name, f"{_loss_label(name)} ", ".2f", "") for name in losses[:_MOST_LOSSES]),
+        ("eval/success_any", "success ", ".2f", ""),
+        ("eval/time_at_goal_fraction", "at goal ", ".2f", ""),
     )
-    parts = [f"{env_steps:,} steps"] + [text.format(line[name]) for name, text in shown if name in line]
-    return " · ".join(parts)
+    parts = [f"{before}{line[name]:{form}}{after}" for name, before, form, after in shown if name in line]
+    return " · ".join([f"{env_steps:,} steps", *parts])
+
+
+def _loss_label(name: str) -> str:
+    """`train/critic_loss` as "critic"."""
+    return name.removeprefix("train/").removesuffix("_loss").replace("_", " ")

@@ -1,6 +1,7 @@
-"""The learning curve as one picture: how much of the time the agent is at its goal, and the losses."""
+"""The learning curve as one picture: how much of the time the agent is at its goal, and the algorithm's metrics."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
+from evaluation._learning import learning
 from evaluation._metrics import Series, by_metric
 
 # What the large panel shows: metric, label, colour.
@@ -17,15 +19,7 @@ REACHING = (
     ("eval/success_any", "reached it at all", "#d07d14"),
     ("eval/success_end", "there at the end", "#4a72b0"),
 )
-# The small panels, one metric each; those that a run does not log are left out.
-LEARNING = (
-    ("train/critic_loss", "critic loss"),
-    ("train/actor_loss", "actor loss"),
-    ("train/accuracy", "right goal ranked first"),
-    ("train/logsumexp", "logsumexp"),
-    ("train/alpha", "alpha"),
-    ("train/entropy", "entropy"),
-)
+_MOST_PANELS = 12  # small ones, four rows of three
 _INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
 # Matplotlib reads a `matplotlibrc` of the working directory when it is imported, and that may be a stranger's.
 _DEFAULTS = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
@@ -51,29 +45,39 @@ STYLE: dict[Any, Any] = _DEFAULTS | {
 def curve(records: Sequence[Mapping[str, Any]], title: str = "") -> bytes:
     """Draws the learning curve of a run as a PNG of 1600 pixels' width.
 
-    A run without an evaluation yet gets a picture that says so.
+    The large panel shows how much of the time the agent is at its goal, up to 12 small ones the metrics `train/...`,
+    losses first; a line below says how many are left out. A run without an evaluation yet gets a picture that says so.
 
     Args:
         records: the run's metrics: `env_steps` and numbers by name.
         title: stands above it.
     """
-    series = by_metric(records)
-    small = [(series[name], label) for name, label in LEARNING if name in series]
-    rows = -(-len(small) // 3)
     with rc_context(STYLE):
-        # A figure of its own, not pyplot's: nothing global is left behind, and no display is asked for.
-        figure = Figure(figsize=(10, 4.4 + 1.75 * rows), dpi=160, layout="constrained", facecolor="white")
-        grid = figure.add_gridspec(1 + rows, 6, height_ratios=[2.6, *[1.0] * rows])
-        _reaching(figure.add_subplot(grid[0, :]), series, title)
-        for i, (one, label) in enumerate(small):
-            _learning(figure.add_subplot(grid[1 + i // 3, 2 * (i % 3) : 2 * (i % 3) + 2]), one, label)
-        return png(figure)
+        return png(curve_figure(records, title))
+
+
+def curve_figure(records: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
+    """The figure that `curve` makes a picture of; its first axes are the large panel."""
+    series = by_metric(records)
+    small, left_out = learning(series, _MOST_PANELS)
+    rows = -(-len(small) // 3)
+    # A figure of its own, not pyplot's: nothing global is left behind, and no display is asked for.
+    figure = Figure(figsize=(10, 4.4 + 1.75 * rows), dpi=160, layout="constrained", facecolor="white")
+    grid = figure.add_gridspec(1 + rows, 6, height_ratios=[2.6, *[1.0] * rows])
+    _reaching(figure.add_subplot(grid[0, :]), series, title)
+    for i, (label, one) in enumerate(small):
+        _learning(figure.add_subplot(grid[1 + i // 3, 2 * (i % 3) : 2 * (i % 3) + 2]), one, label)
+    if left_out:
+        figure.supxlabel(left_out, x=0.99, ha="right", fontsize=9, color=_MUTED)
+    return figure
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as a PNG, by the style that is in force."""
+    """A figure as a PNG, by the style that is in force; a character that the font lacks is drawn as a box."""
     picture = io.BytesIO()
-    figure.savefig(picture)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(picture)
     return picture.getvalue()
 
 
@@ -102,7 +106,7 @@ def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
 
 def _learning(axes: Axes, one: Series, label: str) -> None:
     axes.plot(*one, color="#3d5a80", lw=1.3, marker="o" if len(one.steps) == 1 else None, ms=3)
-    axes.set_title(label, loc="left", fontsize=10, color=_INK)
+    axes.set_title(literal(label), loc="left", fontsize=10, color=_INK)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     _engineer(axes)

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from evaluation._chart import Line, chart, quantity
-from evaluation._curve import LEARNING
+from evaluation._learning import learning
 from evaluation._maps import task_map
 from evaluation._metrics import Series, by_metric, is_number
 from evaluation._run_content import Evaluation, Metadata, RunContent, Spread
@@ -19,6 +19,7 @@ _REACHING = (
     ("eval/success_any", "reached it at all", "var(--amber)"),
     ("eval/success_end", "there at the end", "var(--blue)"),
 )
+_MOST_PANELS = 48  # of the algorithm's metrics
 
 
 def report(run: RunContent) -> str:
@@ -152,11 +153,13 @@ def _map_section(evaluation: Evaluation) -> str:
 
 
 def _learning(series: Mapping[str, Series]) -> str:
-    charts = [chart(label, [Line(series[name], label, "var(--blue)")]) for name, label in LEARNING if name in series]
+    panels, left_out = learning(series, _MOST_PANELS)
+    charts = [chart(label, [Line(one, label, "var(--blue)")]) for label, one in panels]
     if not charts:
         return ""
+    note = f'<p class="note">{left_out}</p>' if left_out else ""
     heading = "<h2>How it learned <small>by environment steps</small></h2>"
-    return f'<section>{heading}<div class="small">{"".join(charts)}</div></section>'
+    return f'<section>{heading}<div class="small">{"".join(charts)}</div>{note}</section>'
 
 
 def _origin(run: RunContent) -> str:
