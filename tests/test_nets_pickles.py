@@ -35,6 +35,7 @@ MAKE = {
     "Layer, relu": partial(nets.Layer, WIDTH, 3, nets.relu),
     "Layer, tanh": partial(nets.Layer, WIDTH, 3, jnp.tanh),  # a function of jax.jit that is not the default
     "Stacked": partial(nets.Stacked, partial(nets.ResidualBlock, WIDTH), 3),
+    "Ensemble": partial(nets.Ensemble, WIDTH, 3, partial(nets.ResidualMLP, width=WIDTH), 2),
     **{c.__name__: partial(c, WIDTH) for c in BLOCKS},
     **{f"ResidualMLP, {c.__name__}": partial(nets.ResidualMLP, WIDTH, 3, WIDTH, 4, c) for c in BLOCKS},
 }

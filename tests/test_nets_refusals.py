@@ -40,6 +40,8 @@ def test_sizes(value):
         sizes = {"in_size": 2, "out_size": 2, name: value}
         assert refusal(nets.Dense, **sizes) == said(name, "Dense")
         assert refusal(nets.ResidualMLP, **sizes) == said(name, "ResidualMLP")
+        assert refusal(partial(nets.Ensemble, make=nets.Dense), **sizes) == said(name, "Ensemble")
+    assert refusal(nets.Ensemble, 2, 2, nets.Dense, value) == said("size", "Ensemble")
     assert refusal(nets.ResidualMLP, 2, 2, width=value) == said("width", "ResidualMLP")
     for block in [nets.ResidualBlock, nets.PlainBlock]:
         assert refusal(block, value) == said("width", block.__name__)
@@ -80,6 +82,12 @@ def test_block_that_builds_no_block(block):
         block = partial(nets.Dense, 8)
     message = refusal(nets.ResidualMLP, 2, 2, 8, block=block)
     assert message.startswith("`block` of ResidualMLP must make a block of (width, key=key), as ResidualBlock; got")
+
+
+@pytest.mark.parametrize("make", ["ResidualMLP", None, 3, lambda in_size, out_size, key: key])
+def test_what_makes_no_network(make):
+    accepted = "`make` of Ensemble must make a network of (in_size, out_size, key=key), as ResidualMLP"
+    assert refusal(nets.Ensemble, 2, 2, make) == f"{accepted}; got {make!r}."
 
 
 @pytest.mark.parametrize("make", [partial(nets.Layer, 2, 2), partial(nets.ResidualMLP, 2, 2, 8)])

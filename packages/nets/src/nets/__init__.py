@@ -6,6 +6,7 @@ Everything is written for one example; batch with `jax.vmap`.
 
 from ._block import AbstractBlock
 from ._dense import Dense, in_bfloat16
+from ._ensemble import Ensemble
 from ._layer import Layer, relu, swish
 from ._residual_mlp import ResidualMLP
 from ._stacked import Stacked
@@ -16,6 +17,7 @@ from .residual import ResidualBlock
 __all__ = [
     "AbstractBlock",
     "Dense",
+    "Ensemble",
     "HypersphericalBlock",
     "Layer",
     "PlainBlock",
