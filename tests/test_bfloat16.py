@@ -1,5 +1,6 @@
 """Matrix products in bfloat16: what is computed in it, what is not, and that it still learns the same."""
 
+from collections.abc import Callable
 from functools import partial
 
 import equinox as eqx
@@ -51,8 +52,83 @@ def test_gradients_are_those_of_float32_to_the_precision_of_bfloat16_and_in_its_
         assert np.linalg.norm(ours - exact) < 0.05 * np.linalg.norm(exact) + 1e-6
 
 
-def update(compute: str) -> tuple[crl.Agent, dict[str, jax.Array]]:
-    build = partial(nets.ResidualMLP, width=32, depth=4)
+class Scaled(nets.AbstractBlock):
+    """`dense(scale * x)`: an array of its own besides, which is a vector in each block and a matrix in a stack."""
+
+    dense: nets.Dense
+    scale: jax.Array
+    norm: eqx.nn.LayerNorm
+    layers: int = eqx.field(static=True, default=1)
+
+    def __init__(self, width: int, *, key):
+        self.dense, self.scale = nets.Dense(width, width, key=key), jnp.ones(width)
+        self.norm = eqx.nn.LayerNorm((1, width))
+
+    def __call__(self, x):
+        return self.norm(self.dense(self.scale * x)[None])[0]
+
+
+BLOCKS = {c for c in vars(nets).values() if isinstance(c, type) and issubclass(c, nets.AbstractBlock)}
+OF_DENSE = [*sorted(BLOCKS - {nets.AbstractBlock, nets.HypersphericalBlock}, key=lambda c: c.__name__), Scaled]
+
+
+@pytest.mark.parametrize("block", OF_DENSE)
+def test_blocks_of_dense_layers_are_cast_alone_stacked_and_in_ensembles(block: type):
+    mlp = partial(nets.ResidualMLP, width=8, depth=8, block=block)
+    twin = partial(nets.Ensemble, make=mlp)
+    makes = (partial(block, 8), partial(mlp, 8, 3), partial(twin, 8, 3), partial(nets.Ensemble, 8, 3, twin, 3))
+    for make in makes:
+        net = make(key=jr.key(0))
+        half = nets.in_bfloat16(net)
+        assert half(jnp.ones(8)).dtype == jnp.float32
+        assert jax.tree.structure(half) == jax.tree.structure(net)
+        found = jax.tree.leaves_with_path(half)
+        assert any(leaf.dtype == jnp.bfloat16 for _, leaf in found)
+        for path, leaf in found:
+            is_weight = jax.tree_util.keystr(path).endswith((".dense.weight", ".head.weight"))
+            assert leaf.dtype == (jnp.bfloat16 if is_weight else jnp.float32), path
+
+
+ACCEPTED = "in_bfloat16 takes networks whose matrices are all weights of nets.Dense"
+OTHERS = {
+    "hyperspherical": (lambda key: nets.HypersphericalBlock(8, key=key), "HypersphericalBlock has others"),
+    "hyperspherical between Dense": (
+        lambda key: nets.ResidualMLP(5, 3, 8, 4, nets.HypersphericalBlock, key=key),
+        "HypersphericalBlock has others",
+    ),
+    "Equinox's": (lambda key: eqx.nn.MLP(5, 3, 8, 1, key=key), "Linear has others"),
+    "one of two": (
+        lambda key: (nets.Dense(5, 3, key=key), eqx.nn.MLP(5, 3, 8, 1, key=key)),
+        "Linear has others",
+    ),
+    "in an ensemble": (
+        lambda key: nets.Ensemble(5, 3, partial(eqx.nn.MLP, width_size=8, depth=1), key=key),
+        "Linear has others",
+    ),
+    "a convolution": (lambda key: eqx.nn.Conv1d(2, 3, 3, key=key), "Conv1d has others"),
+    "bare arrays": (lambda key: {"w": jnp.ones((5, 3))}, "dict has others"),
+    "no matrix": (lambda key: eqx.nn.LayerNorm(5), "LayerNorm has none"),
+    "a function": (lambda key: lambda x: x, "function has none"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), OTHERS.values(), ids=OTHERS)
+def test_layers_that_would_stay_in_full_precision_are_refused(make: Callable, said: str):
+    with pytest.raises(ValueError) as refused:
+        nets.in_bfloat16(make(key=jr.key(0)))
+    assert str(refused.value) == f"{ACCEPTED}; {said}."
+
+
+def test_networks_that_stay_in_full_precision_are_refused_in_an_update():
+    with pytest.raises(ValueError) as refused:
+        update("bfloat16", partial(eqx.nn.MLP, width_size=8, depth=1))
+    assert str(refused.value) == f"{ACCEPTED}; Linear has others."
+
+
+RESIDUAL = partial(nets.ResidualMLP, width=32, depth=4)
+
+
+def update(compute: str, build: Callable = RESIDUAL) -> tuple[crl.Agent, dict[str, jax.Array]]:
     algorithm = crl.ContrastiveRL(actor=build, critic=build, embedding=8, compute=compute)
     agent = algorithm.init(envs.PointMaze(), jr.key(0))
     batch = crl.Batch(*(jr.normal(jr.key(k), (32, size)) for k, size in enumerate((4, 2, 2))))

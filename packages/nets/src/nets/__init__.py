@@ -4,8 +4,9 @@
 Everything is written for one example; batch with `jax.vmap`.
 """
 
+from ._bfloat16 import in_bfloat16
 from ._block import AbstractBlock
-from ._dense import Dense, in_bfloat16
+from ._dense import Dense
 from ._ensemble import Ensemble
 from ._layer import Layer, relu, swish
 from ._residual_mlp import ResidualMLP

@@ -1,31 +1,11 @@
 """The affine map with the paper's initialisation."""
 
-from typing import TypeVar
-
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._check import integer
-
-Network = TypeVar("Network")
-
-
-def in_bfloat16(network: Network) -> Network:
-    """The same network with the weight of every `Dense` in bfloat16: products on fast units, of half the bytes.
-
-    Biases, norms and what layers hand on stay as they are, and so do the products' sums. Differentiable: gradients of
-    the network given are in its own types, so that an optimiser keeps full precision.
-    """
-
-    def cast(module):
-        if not isinstance(module, Dense):
-            return module
-        return eqx.tree_at(lambda dense: dense.weight, module, module.weight.astype(jnp.bfloat16))
-
-    return jax.tree.map(cast, network, is_leaf=lambda module: isinstance(module, Dense))
 
 
 class Dense(eqx.Module):

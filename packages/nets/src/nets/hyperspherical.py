@@ -37,7 +37,7 @@ class HypersphericalBlock(AbstractBlock, ByName):
     the stem and head of `ResidualMLP`, so that x needs a norm. To give swish numbers of size 1, as LayerNorm does,
     inner products have a norm too and scales start at sqrt(width); to ReLU neither makes a difference.
 
-    `in_bfloat16` leaves this block as it is.
+    `in_bfloat16` refuses this block: its products are of its own matrices, not those of `Dense`.
 
     Attributes:
         weights: [layers, width, width], each [in, out], of any length: see `__call__`.
