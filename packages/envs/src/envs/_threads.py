@@ -6,11 +6,15 @@ the thread that runs the callback is the one that would copy its arguments.
 A batch of Cholesky factorisations, which MJX's solver makes, waits inside one of the pool's threads for others to work
 on its parts. A step of MJX has up to six of them, some side by side: where they hold all threads, all wait for ever.
 
+Where one CPU stands for several devices, a collective operation of each device holds a thread until all devices have
+come to it. They may come to independent ones in different orders, and two devices with two threads wait for ever.
+
 `PJRT_NPROC` sets the size of the pool and is read once, when JAX starts its backend, so this module must run before
 that: `envs/__init__.py` imports it first.
 """
 
 import os
+import re
 
 from jax._src import xla_bridge
 
@@ -41,8 +45,17 @@ def widen_pool(threads: int) -> bool:
     return True
 
 
-FOR_CALLBACKS, FOR_MJX = 2, 8  # threads; more of them than CPUs make matrix products a quarter slower
+def _forced_devices() -> int:
+    """How many devices XLA_FLAGS makes of the CPU."""
+    found = re.findall(r"--xla_force_host_platform_device_count=(\d{1,4})", os.environ.get("XLA_FLAGS", ""))
+    return int(found[-1]) if found else 1
+
+
+# Threads; more of them than CPUs make matrix products a quarter slower.
+FOR_CALLBACKS, FOR_MJX, FOR_A_DEVICE = 2, 8, 4
 POOL_IS_WIDE = widen_pool(FOR_CALLBACKS)
+if _forced_devices() > 1:
+    widen_pool(FOR_A_DEVICE * _forced_devices())
 
 
 _forked = _started = False  # whether JAX's backend had started in the process that this one was forked from
