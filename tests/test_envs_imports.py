@@ -35,8 +35,19 @@ def test_import_loads_no_physics_and_the_tasks_no_mjx():
 def test_every_public_name_exists():
     for name in envs.__all__:
         assert getattr(envs, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'Cheetah'"):
-        envs.Cheetah  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["Cheetah", "Arm", "POINT_MAZE", "point", "Ant.Foo", "_Ant", ""])
+def test_a_name_that_is_no_task_is_no_attribute(name):
+    """`arm.py` holds no class `Arm`; a task is found by the name of its file and no other."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(envs, name)
+    assert str(caught.value) == f"module 'envs' has no attribute {name!r}"
+
+
+def test_a_task_needs_no_entry_in_the_package():
+    assert "PointMazeLidar" not in envs.__all__
+    assert envs.PointMazeLidar is envs.point_maze_lidar.PointMazeLidar
 
 
 def test_wrong_arguments_are_refused_in_one_sentence():

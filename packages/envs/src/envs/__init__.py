@@ -1,10 +1,13 @@
 """Goal-reaching environments on MuJoCo physics, for JAX.
 
 The protocol (`AbstractEnv`, `Episodes`, `rollout`, ...) is imported at once; the names that need MuJoCo are
-imported when they are first used, so that code which only speaks the protocol does not load a physics engine.
+imported when they are first used, so that code which only speaks the protocol does not load a physics engine. A task
+`MyTask` is that of the file `my_task.py`, and is named nowhere else.
 """
 
 import importlib
+import importlib.util
+import re
 from typing import TYPE_CHECKING, Any
 
 from envs import _threads as _threads  # isort: skip  # first: it must act before JAX starts its backend
@@ -59,25 +62,9 @@ if TYPE_CHECKING:
 _LATER = {
     "Bodies": "envs._bodies",
     "engine": "envs._engine",
-    "Ant": "envs.ant",
-    "AntBall": "envs.ant_ball",
-    "AntBallMaze": "envs.ant_ball_maze",
-    "AntCorridor": "envs.ant_corridor",
-    "AntPush": "envs.ant_push",
-    "ArmReach": "envs.arm_reach",
-    "ArmPush": "envs.arm_push",
-    "ArmBinpick": "envs.arm_binpick",
-    "ArmGrasp": "envs.arm_grasp",
-    "AntMaze": "envs.ant_maze",
     "GymnasiumEnv": "envs._gymnasium",
     "GymnasiumVectorEnv": "envs._gymnasium",
-    "HalfCheetah": "envs.half_cheetah",
-    "Humanoid": "envs.humanoid",
-    "HumanoidMaze": "envs.humanoid_maze",
     "NoRenderer": "envs._opengl",
-    "PointMaze": "envs.point_maze",
-    "Pusher": "envs.pusher",
-    "Reacher": "envs.reacher",
     "Renderer": "envs._render",
     "render": "envs._render",
 }
@@ -132,8 +119,17 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    module = _module(name)
+    value = getattr(importlib.import_module(module), name, None) if module else None
+    if value is None:
         raise AttributeError(f"module 'envs' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LATER[name]), name)
     globals()[name] = value
     return value
+
+
+def _module(name: str) -> str | None:
+    """Which module defines a name that is imported when it is first used."""
+    if name in _LATER:
+        return _LATER[name]
+    task = "envs." + re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
+    return task if name.isidentifier() and name[0].isupper() and importlib.util.find_spec(task) else None

@@ -30,10 +30,11 @@ _MOVED = (0, 1, 3, 5)
 
 
 class AbstractArm(AbstractEnv):
-    """What tasks with the Panda share: observation, action, and that nothing ends an episode early.
+    """What tasks with the Panda share: action, start, and how episodes end.
 
     Action (4, or 5 with the gripper): targets of joints 1, 2, 4 and 6, [-1, 1] scaled to the range of each; the other
-    joints are held. A positive fifth number closes the gripper, any other opens it. Control step 0.05 s.
+    joints are held. A positive fifth number closes the gripper, any other opens it. Start: the arm in one pose, at
+    rest. Episodes never end early. Control step 0.05 s.
 
     The arm is our own model (see `assets/panda.xml`). The reference's servos of joints 3 to 7 stop at about half of
     the angle they are given, because their gain and their stiffness differ; ours go where they are sent. With its

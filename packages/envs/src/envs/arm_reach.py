@@ -17,7 +17,8 @@ class ArmReach(AbstractArm):
     """An arm that has to bring the point between its fingertips to a point of a box of 0.4 m above the table.
 
     Observation (13): joint angles (7, rad), position (3, m) and velocity (3, m/s) of that point. Action (4): see
-    `AbstractArm`. Goal (3): its position, uniform in (0, 0.5, 0.3) +- 0.2 m.
+    `AbstractArm`. Goal (3): its position, uniform in (0, 0.5, 0.3) +- 0.2 m. Start: the arm in one pose, without
+    noise.
     """
 
     engine: AbstractEngine

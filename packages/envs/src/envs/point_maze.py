@@ -18,28 +18,60 @@ from envs._physics import AbstractEngine, Fields, Physics
 from envs._reachable import check_cell_size, check_ways
 
 RADIUS = 0.15  # m
+FRAME_SKIP = 5  # substeps of 0.01 s in a control step
 SPEED = 2.0  # m/s, reached in the end at full force
 TIME_CONSTANT = 0.25  # s, of the approach to that speed
 _CELL = 1.0  # m
 _START_NOISE = 0.2  # m, around the centre of the start cell
 _GOAL_NOISE = 0.25  # m, around the centre of the goal cell, as in Gymnasium-Robotics' PointMaze
-_TIMESTEP, _FRAME_SKIP = 0.01, 5
+_TIMESTEP = 0.01  # s
 
 
-class PointMaze(AbstractEnv):
+class AbstractPointMaze(AbstractEnv):
+    """What tasks with a ball in a maze share: all but the observation.
+
+    Action (2): force along x and y as a share of the full force, which leads to 2 m/s with a time constant of 0.25 s.
+    Goal (2): x, y (m). Episodes never end early. Start: a start cell's centre + U(-0.2, 0.2) m, at rest. Goal: a goal
+    cell's centre + U(-0.25, 0.25) m. With `cells`, both lie on a corridor, so many cells apart, and are drawn as in
+    `AntCorridor`.
+    """
+
+    maze: eqx.AbstractVar[Maze]
+    cells: eqx.AbstractVar[tuple[int, ...] | None]
+    """How many cells the goal may be away along the corridor; None where the maze need not be one."""
+
+    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
+        cell, goal, *noise = jr.uniform(key, (6,))
+        start_noise, goal_noise = 2 * jnp.stack(noise).reshape(2, 2) - 1
+        if self.cells is None:
+            start, end = pick(self.maze.starts, cell), pick(self.maze.goals, goal)
+        else:
+            start, end = draw_way(self.maze, self.cells, cell, goal)
+        xy = start + _START_NOISE * start_noise
+        return xy, jnp.zeros_like(xy), end + _GOAL_NOISE * goal_noise
+
+    def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
+        return action
+
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos
+
+    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
+        del physics, fields
+        return jnp.zeros((), bool)
+
+
+class PointMaze(AbstractPointMaze):
     """A ball of radius 0.15 m, pushed along x and y, that has to reach a point near the centre of a goal
     cell.
 
-    Observation (4): x, y (m), vx, vy (m/s). Action (2): force along x and y as a share of the full force,
-    which leads to 2 m/s with a time constant of 0.25 s. Goal (2): x, y (m). Episodes never end early.
-    Start: a start cell's centre + U(-0.2, 0.2) m, at rest. Goal: a goal cell's centre + U(-0.25, 0.25) m. With
-    `cells`, both lie on a corridor, so many cells apart, and are drawn as in `AntCorridor`.
+    Observation (4): x, y (m), vx, vy (m/s).
     """
 
     engine: AbstractEngine
     maze: Maze = eqx.field(static=True)
     cells: tuple[int, ...] | None = eqx.field(static=True)
-    """How many cells the goal may be away along the corridor; None where the maze need not be one."""
     episode_length: int = eqx.field(static=True)
     threshold: float = eqx.field(static=True)
     action_size: int = eqx.field(static=True)
@@ -66,44 +98,45 @@ class PointMaze(AbstractEnv):
         - `cells`: how many cells the goal may be away in a `maze` that is one corridor from R to G, as in
           `envs.AntCorridor`; with None, starts and goals are drawn each for itself.
         """
-        self.maze = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
         self.threshold = check_length("threshold", threshold)
-        check_ways(self.maze)
-        check_cell_size(self.maze, "PointMaze", RADIUS + _START_NOISE, RADIUS, _GOAL_NOISE, self.threshold)
-        if cells is not None and (starts, goals) != ("R", "G"):
-            raise ValueError(
-                f"`starts` and `goals` must be 'R' and 'G' where `cells` draws both, not {starts!r} and {goals!r}."
-            )
-        self.cells = None if cells is None else check_cells(self.maze, cells)
+        self.maze = ball_maze("PointMaze", maze, cell_size, goals, starts, wall_height, self.threshold)
+        self.cells = ways(self.maze, cells)
         model = point_model(self.maze)
-        self.engine = build_engine(model, _FRAME_SKIP, (), engine)
+        self.engine = build_engine(model, FRAME_SKIP, (), engine)
         self.episode_length = check_count("episode_length", episode_length)
         self.action_size = model.nu
-
-    def start(self, key: PRNGKeyArray) -> tuple[Float[Array, "2"], Float[Array, "2"], Float[Array, "2"]]:
-        cell, goal, *noise = jr.uniform(key, (6,))
-        start_noise, goal_noise = 2 * jnp.stack(noise).reshape(2, 2) - 1
-        if self.cells is None:
-            start, end = pick(self.maze.starts, cell), pick(self.maze.goals, goal)
-        else:
-            start, end = draw_way(self.maze, self.cells, cell, goal)
-        xy = start + _START_NOISE * start_noise
-        return xy, jnp.zeros_like(xy), end + _GOAL_NOISE * goal_noise
 
     def observe(self, physics: Physics, fields: Fields) -> Float[Array, "4"]:
         del fields
         return jnp.concatenate([physics.qpos, physics.qvel])
 
-    def control(self, action: Float[Array, "2"]) -> Float[Array, "2"]:
-        return action
 
-    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
-        del fields
-        return physics.qpos
+def ball_maze(
+    task: str, maze: str, cell_size: float, goals: str, starts: str, wall_height: float | None, threshold: float
+) -> Maze:
+    """`Maze` of these arguments, in which the ball has room and a path; `task` is named where it has not.
 
-    def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
-        del physics, fields
-        return jnp.zeros((), bool)
+    Raises ValueError for what `Maze`, `check_ways` and `check_cell_size` refuse.
+    """
+    read = Maze(maze, cell_size, goals, starts, wall_height=wall_height)
+    check_ways(read)
+    check_cell_size(read, task, RADIUS + _START_NOISE, RADIUS, _GOAL_NOISE, threshold)
+    return read
+
+
+def ways(maze: Maze, cells: Sequence[int] | None) -> tuple[int, ...] | None:
+    """`cells`, the numbers of cells that a goal may be away along a corridor, checked; None stays None.
+
+    Raises ValueError where `maze` has other letters than R and G, or is no corridor of such lengths.
+    """
+    if cells is None:
+        return None
+    starts, goals = maze.start_letters, maze.goal_letters
+    if (starts, goals) != ("R", "G"):
+        raise ValueError(
+            f"`starts` and `goals` must be 'R' and 'G' where `cells` draws both, not {starts!r} and {goals!r}."
+        )
+    return check_cells(maze, cells)
 
 
 def point_model(maze: Maze) -> mujoco.MjModel:
