@@ -13,7 +13,7 @@ from hostile_stage import Stage
 from crl._leaves import digest, digest_json
 
 AGENT, STATE = "checkpoints/agents/480", "checkpoints/resume/492"
-ARRAY = "networks.actor.head.bias"
+ARRAY = "actor.head.bias"
 LEAF = f"{AGENT}/arrays/{ARRAY}"
 
 
@@ -95,10 +95,10 @@ add(
 add(tools_of("checkpoints/run.json"), "no identity", lambda stage: stage.remove("checkpoints/run.json"))
 add(AGENTS, "record without arrays", _says(AGENT, arrays={}))
 add(AGENTS, "record with arrays that are a list", _says(AGENT, arrays=[1]))
-add(STATES, "record with `about` of text", _says(STATE, about={"logged": "x", "updates": "x"}))
-add(STATES, "record with `about` of NaN", _says(STATE, about={"logged": None, "updates": None}))
+add(STATES, "record with `about` of text", _says(STATE, about={"clock": "x", "updates": "x"}))
+add(STATES, "record with `about` of NaN", _says(STATE, about={"clock": None, "updates": None}))
 add(STATES, "record with `about` a list", _says(STATE, about=[]))
-add(STATES, "record with `about` of 10**300", _says(STATE, about={"logged": 10**300, "updates": 10**300}))
+add(STATES, "record with `about` of 10**300", _says(STATE, about={"clock": 10**300, "updates": 10**300}))
 add(AGENTS, "record with a shape of 10**12", _leaf(AGENT, ARRAY, shape=[10**12]))
 add(AGENTS, "record with a shape of text", _leaf(AGENT, ARRAY, shape="\x1b[2J"))
 add(AGENTS, "record with another type", _leaf(AGENT, ARRAY, dtype="object"))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 # What somebody may bind by mistake, or to see what happens.
 _VALUES = """
     -1 0 1 2 0.5 -0.5 1e-30 1e30 1e400 True None () (1,) {} [] 1_0 0x10 -0.0 1j 2147483647 2147483648 1000000000000
-    9223372036854775808 @os.system() @crl.l2 @nets.ResidualMLP @nets.ResidualMLP() %UNKNOWN @envs.PointMaze()
-    @optax.adam() @optax.nothing() @crl.Trainer() '' 'x' 'auto' 'u_maze' '../x' '\\x1b[2J' '\\x00'
+    9223372036854775808 @os.system() @crl.energies.l2.l2 @nets.ResidualMLP @nets.ResidualMLP() %UNKNOWN
+    @envs.PointMaze() @optax.adam() @optax.nothing() @crl.Trainer() '' 'x' 'auto' 'u_maze' '../x' '\\x1b[2J' '\\x00'
 """
 VALUES = [
     *_VALUES.split(),

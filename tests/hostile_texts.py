@@ -12,7 +12,7 @@ JSONS = {
     "evaluation.json": "evaluation.json",
     "record": "checkpoints/agents/480/record/metadata",
     "record of a state": "checkpoints/resume/492/record/metadata",
-    ".zarray": "checkpoints/agents/480/arrays/networks.actor.head.bias/.zarray",
+    ".zarray": "checkpoints/agents/480/arrays/actor.head.bias/.zarray",
 }
 CONTENTS = {
     "nested 100,000 deep": '{"a":' + "[" * 100_000 + "]" * 100_000 + "}",
@@ -60,6 +60,15 @@ LINES = {
 }
 
 
+# What meta.json says of the version that made the run: another one, or what is none.
+VERSIONS = {
+    "another version": "0.2.0",
+    "a version of escapes": ESCAPES,
+    "a version of 1 MB": "0.2." + "9" * 1_000_000,
+    "a version that is a list": ["0.2.0"],
+}
+
+
 def _many_lines(stage: Stage) -> None:
     line = '{"env_steps": 490, "updates": 13, "seconds": 1}\n'
     stage.append("metrics.jsonl", line * 3_000_000)
@@ -68,6 +77,14 @@ def _many_lines(stage: Stage) -> None:
 for _label, _file in JSONS.items():
     for _kind, _text in CONTENTS.items():
         add(tools_of(_file), f"{_label}: {_kind}", lambda stage, file=_file, text=_text: stage.write(file, text))
+for _kind, _version in VERSIONS.items():
+    add(
+        tools_of("meta.json"),
+        f"meta.json: {_kind}",
+        lambda stage, version=_version: stage.json(
+            "meta.json", lambda content: content["versions"].update({"bathyal-crl": version})
+        ),
+    )
 for _kind, _text in LINES.items():
     add(
         tools_of("metrics.jsonl"),

@@ -3,17 +3,27 @@
 from pathlib import Path
 
 import pytest
+import trainers
 from blank_env import BlankEnv
 
 import crl
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
+
+SIZES = {
+    "num_envs": 4,
+    "unroll": 10,
+    "prefill_per_env": 10,
+    "capacity_per_env": 50,
+    "updates_per_collect": 2,
+    "batch_size": 8,
+}
 
 
-def trainer(**sizes: int) -> crl.Trainer:
+def trainer(algorithm: crl.AbstractAlgorithm | None = None, **sizes) -> crl.Trainer:
     """40 environment steps and 2 updates in a collect, beginning with the first."""
-    env, algorithm = BlankEnv(obs=3, goal=2, action_size=1), crl.ContrastiveRL(nets.Dense, nets.Dense, embedding=4)
-    sizes = {"num_envs": 4, "unroll": 10, "prefill": 10, "updates": 2, "batch_size": 8, "capacity": 50} | sizes
-    return crl.Trainer(env, algorithm, **sizes)
+    algorithm = algorithm or ContrastiveRL(nets.Dense, nets.Dense, embedding=4)
+    return trainers.trainer(BlankEnv(obs=3, goal=2, action_size=1), algorithm, **(SIZES | sizes))
 
 
 def train(directory: Path, env_steps=80, eval_every=40, **options) -> list[dict[str, int | float]]:

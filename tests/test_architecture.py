@@ -50,7 +50,7 @@ def test_a_library_has_one_place(module: str):
 
 
 _READS_TEXT = {"open": 1, "fdopen": 1, "read_text": None, "write_text": None}  # where the mode is, if there is one
-_OPENS_NO_TEXT = ("os", "Image", "webbrowser")
+_OPENS_NO_TEXT = ("os", "Image", "webbrowser", "archive")  # the last: members of a zip are bytes
 
 
 def _names_no_encoding(call: ast.Call) -> bool:
@@ -107,6 +107,20 @@ def test_every_package_can_be_released(package: str):
     assert f"## {project['version']}" in (home / "CHANGELOG.md").read_text()
     assert f"| {project['name']} | {project['version']} |" in (ROOT / "WORKSPACE.md").read_text()
     assert (home / "README.md").read_text().startswith(f"# {project['name']}\n")
+
+
+def test_packages_take_each_other_as_they_stand():
+    """A minor version may change names, so each package takes the present one of another and no other."""
+    projects = [
+        tomllib.loads((source.parent.parent / "pyproject.toml").read_text())["project"] for source in SOURCES.values()
+    ]
+    versions = {project["name"]: project["version"] for project in projects}
+    found = [need for project in projects for need in project["dependencies"] if need.startswith("bathyal-")]
+    assert found
+    for need in found:
+        name, _, taken = need.partition(">=")
+        major, minor, _ = map(int, versions[name].split("."))
+        assert taken == f"{major}.{minor},<{major}.{minor + 1}", need
 
 
 def test_uv_and_pip_read_the_same_pins():

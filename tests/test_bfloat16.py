@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import trainers
 from tracing import equations
 
-import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL, State
 
 
 def network(key: jax.Array) -> nets.ResidualMLP:
@@ -128,10 +129,10 @@ def test_networks_that_stay_in_full_precision_are_refused_in_an_update():
 RESIDUAL = partial(nets.ResidualMLP, width=32, depth=4)
 
 
-def update(compute: str, build: Callable = RESIDUAL) -> tuple[crl.Agent, dict[str, jax.Array]]:
-    algorithm = crl.ContrastiveRL(actor=build, critic=build, embedding=8, compute=compute)
+def update(compute: str, build: Callable = RESIDUAL) -> tuple[State, dict[str, jax.Array]]:
+    algorithm = ContrastiveRL(actor=build, critic=build, embedding=8, compute=compute)
     agent = algorithm.init(envs.PointMaze(), jr.key(0))
-    batch = crl.Batch(*(jr.normal(jr.key(k), (32, size)) for k, size in enumerate((4, 2, 2))))
+    batch = trainers.batch(*(jr.normal(jr.key(k), (32, size)) for k, size in enumerate((4, 2, 2))))
     return eqx.filter_jit(algorithm.update)(agent, batch, jr.key(9))
 
 

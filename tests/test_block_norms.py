@@ -9,10 +9,13 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
+import trainers
 from blank_env import BlankEnv
+from block_norms import block_norms
 
 import crl
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
 
 ENV = BlankEnv(obs=5, goal=2, action_size=3)
 BATCH = 7
@@ -20,20 +23,20 @@ BATCH = 7
 
 def build(depth: int, network=nets.ResidualMLP):
     make = partial(network, width=8, depth=depth) if network is nets.ResidualMLP else network
-    algorithm = crl.ContrastiveRL(make, make, embedding=4)
-    return algorithm, algorithm.init(ENV, jr.key(0)).networks
+    algorithm = ContrastiveRL(make, make, embedding=4)
+    return algorithm, algorithm.build(ENV, jr.key(0))
 
 
 def batch() -> crl.Batch:
     obs, action, goal = (jr.normal(jr.key(i), (BATCH, n)) for i, n in enumerate((5, 3, 2)))
-    return crl.Batch(obs, jnp.tanh(action), goal)
+    return trainers.batch(obs, jnp.tanh(action), goal)
 
 
 def test_norms_are_those_of_blocks_taken_out_one_by_one():
     algorithm, networks = build(12)
-    found = crl.block_norms(algorithm, networks, batch(), jr.key(9))
+    found = block_norms(algorithm, networks, batch(), jr.key(9))
     of = batch()
-    inputs = {"actor": (of.obs, of.goal), "phi": (of.obs, of.action), "psi": (of.goal,)}
+    inputs = {"actor": (of.obs[:, 0], of.goal), "phi": (of.obs[:, 0], of.action[:, 0]), "psi": (of.goal,)}
     for name, given in inputs.items():
         network = networks.actor if name == "actor" else getattr(networks.critic, name)
         x = jax.vmap(network.stem)(jnp.concatenate(given, axis=1))
@@ -49,13 +52,12 @@ def test_norms_are_those_of_blocks_taken_out_one_by_one():
 def test_gradients_are_those_of_an_update():
     algorithm, networks = build(8)
     grads, metrics = algorithm.gradients(networks, batch(), jr.key(9))
-    found = crl.block_norms(algorithm, networks, batch(), jr.key(9))
+    found = block_norms(algorithm, networks, batch(), jr.key(9))
     for name, whole in (("actor", grads.actor), ("phi", grads.critic.phi), ("psi", grads.critic.psi)):
         rest = eqx.tree_at(lambda network: network.blocks, whole, None)
         squares = float(jnp.sum(found[name].gradient ** 2)) + float(optax.tree.norm(rest)) ** 2
         assert squares == pytest.approx(float(optax.tree.norm(whole)) ** 2, rel=1e-4)
-    agent = crl.Agent(networks, algorithm.init(ENV, jr.key(0)).optimizer)
-    _, of_update = algorithm.update(agent, batch(), jr.key(9))
+    _, of_update = algorithm.update(algorithm.start(networks, jr.key(0)), batch(), jr.key(9))
     assert float(of_update["train/grad_norm_actor"]) == pytest.approx(float(optax.tree.norm(grads.actor)), rel=1e-5)
     assert float(of_update["train/critic_loss"]) == pytest.approx(float(metrics["train/critic_loss"]), rel=1e-6)
 
@@ -64,4 +66,4 @@ def test_gradients_are_those_of_an_update():
 def test_a_network_without_blocks_is_refused_by_name(network):
     algorithm, networks = build(0, network)
     with pytest.raises(ValueError, match=r"`actor` must be a nets.ResidualMLP with a block; got"):
-        crl.block_norms(algorithm, networks, batch(), jr.key(0))
+        block_norms(algorithm, networks, batch(), jr.key(0))

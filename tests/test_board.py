@@ -51,11 +51,11 @@ def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path, monkeypatch: pyt
     """tensorboardX's own writer waits for ever here: its thread dies of the wait it computes, and its queue fills."""
     now = time.time
     run = crl.Run(tmp_path)
-    run.log(0, 0, {"train/loss": 1.0})
+    run.log(0, 0, 0, {"train/loss": 1.0})
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: now() - WEEKS)
         for step in range(1, 50):
-            run.log(step, step, {"train/loss": 1.0})
+            run.log(step, step, step, {"train/loss": 1.0})
     run.close()
     assert len(scalars(tmp_path / "tb")) == 50
 
@@ -64,7 +64,7 @@ def test_what_fails_is_said_once_and_ends_the_board_alone(tmp_path: Path, capsys
     (tmp_path / "tb").write_text("no directory")
     run = crl.Run(tmp_path)
     for step in (1, 2):
-        run.log(step, 0, {"train/loss": 1.0})
+        run.log(step, step, 0, {"train/loss": 1.0})
     run.close()
     assert capsys.readouterr().err == (
         f"TensorBoard's files in {tmp_path / 'tb'} cannot be written any more ([Errno 17] File exists: "

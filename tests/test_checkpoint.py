@@ -137,9 +137,9 @@ def test_a_run_that_fell_back_saves_again(tmp_path: Path):
     """The damaged state is the newest of its directory; what is saved behind it must not be skipped for that."""
     run = crl.Run(tmp_path)
     for step in (10, 20):
-        run.save(moment(step))
-        run.snapshot(step, 0, {"w": jnp.ones(3)})
-        run.log(step, 0, {})
+        run.save(step, step, 0, moment(step))
+        run.snapshot(step, step, 0, {"w": jnp.ones(3)})
+        run.log(step, step, 0, {})
     run.close()
     resume = tmp_path / "checkpoints" / "resume"
     for file in data_files(resume / "20"):
@@ -147,10 +147,10 @@ def test_a_run_that_fell_back_saves_again(tmp_path: Path):
     run = crl.Run(tmp_path)
     (state,), damaged = restore([run], eqx.filter_eval_shape(moment, 0))
     assert int(state.env_steps) == 10 and len(damaged) == 1
-    assert run.logged == 10 and run._snapshots.steps() == [10]
+    assert run.logged == (10, 0) and run._snapshots.steps() == [10]
     assert (tmp_path / "checkpoints" / "resume_damaged" / "20").is_dir()
     for step in (15, 20):
-        run.save(moment(step))
+        run.save(step, step, 0, moment(step))
         run.wait()
         assert max(run._resume.steps()) == step
         np.testing.assert_array_equal(run._resume.restore(state)[1].weights, moment(step).weights)
@@ -171,41 +171,41 @@ def test_metrics_are_cut_back_to_the_checkpoint(tmp_path: Path):
     run = crl.Run(tmp_path)
     state = Moment(jnp.int32(20), jnp.int32(50), jnp.zeros(3))
     for step in (10, 20, 30):
-        run.log(step, step * 2, {"train/critic_loss": float(step)})
+        run.log(step, step, step * 2, {"train/critic_loss": float(step)})
         if step == 20:
-            run.save(state)
+            run.save(step, step, 50, state)
     run.wait()
     with run.metrics_file.open("a") as file:
         file.write('{"env_steps": 40, "upd')  # a kill in the middle of a line
     assert [line["env_steps"] for line in crl.read_metrics(run.metrics_file)] == [10, 20, 30]
-    assert run.rewind(70, state) == []
+    assert run.rewind(70) == []
     assert [json.loads(text)["env_steps"] for text in run.metrics_file.read_text().splitlines()] == [10, 20]
-    assert run.logged == 20
+    assert run.logged == (20, 40)
     run.close()
 
 
 def test_records_that_are_missing_are_told_and_no_snapshot_is_lost(tmp_path: Path):
     with crl.Run(tmp_path) as run:
         for step in (10, 20):
-            run.snapshot(step, 0, {"w": jnp.ones(3)})
-            run.log(step, 0, {})
-        run.save(moment(20))
-        run.snapshot(30, 0, {"w": jnp.ones(3)})  # of a future that the state does not know
+            run.snapshot(step, step, 0, {"w": jnp.ones(3)})
+            run.log(step, step, 0, {})
+        run.save(20, 20, 0, moment(20))
+        run.snapshot(30, 30, 0, {"w": jnp.ones(3)})  # of a future that the state does not know
     first = run.metrics_file.read_text().splitlines(keepends=True)[0]
-    for content, ends in ((first, 10), (None, -1)):
+    for content, ends in ((first, "env step 10 and update 0"), (None, "its beginning")):
         run.metrics_file.unlink()
         if content:
             run.metrics_file.write_text(content)
         with crl.Run(tmp_path) as run:
             states, sentences = restore([run], eqx.filter_eval_shape(moment, 0))
         assert states and sentences == [
-            f"{run.metrics_file} ends at env step {ends}, and this state was saved when it reached 20: the records "
-            "between are lost; snapshots are kept."
+            f"{run.metrics_file} ends at {ends}, and this state was saved when it reached env step 20 and update 0: "
+            "the records between are lost; snapshots are kept."
         ]
         assert crl.snapshot_steps(tmp_path) == [10, 20]
     shutil.rmtree(tmp_path / "checkpoints" / "resume" / "20")
     with crl.Run(tmp_path) as run:
-        run.log(10, 0, {})
+        run.log(10, 10, 0, {})
         assert restore([run], eqx.filter_eval_shape(moment, 0)) == (
             None,
             [f"{tmp_path} holds no saved state: the run starts anew and replaces 1 records."],
@@ -216,7 +216,7 @@ def test_a_step_of_another_run_or_under_another_name_does_not_verify(tmp_path: P
     for name, steps in (("mine", (10, 20)), ("theirs", (40,))):
         with crl.Run(tmp_path / name) as run:
             for step in steps:
-                run.save(moment(step))
+                run.save(step, step, 0, moment(step))
     mine, theirs = (tmp_path / name / "checkpoints" / "resume" for name in ("mine", "theirs"))
     like = eqx.filter_eval_shape(moment, 0)
     shutil.copytree(mine / "10", mine / "30")
@@ -241,7 +241,7 @@ def test_a_step_of_another_run_or_under_another_name_does_not_verify(tmp_path: P
 def test_a_damaged_step_is_set_aside_whatever_is_in_its_way(tmp_path: Path):
     with crl.Run(tmp_path) as run:
         for step in (10, 20):
-            run.save(moment(step))
+            run.save(step, step, 0, moment(step))
     (tmp_path / "checkpoints" / "resume" / "20" / "record" / "metadata").write_text("{")
     aside = tmp_path / "checkpoints" / "resume_damaged"
     aside.mkdir()
@@ -255,18 +255,20 @@ def test_a_file_with_the_name_of_a_step_is_set_aside(tmp_path: Path):
     with crl.Run(tmp_path) as run:
         (tmp_path / "checkpoints" / "resume" / "10").write_text("in the way")
         (tmp_path / "checkpoints" / "agents" / "10").write_text("in the way")
-        run.save(moment(10))
-        run.snapshot(10, 0, {"w": jnp.ones(3)})
+        run.save(10, 10, 0, moment(10))
+        run.snapshot(10, 10, 0, {"w": jnp.ones(3)})
     assert crl.snapshot_steps(tmp_path) == [10]
     assert (tmp_path / "checkpoints" / "resume_damaged" / "10").read_text() == "in the way"
     with crl.Run(tmp_path) as run:
         assert restore([run], eqx.filter_eval_shape(moment, 0))[0] is not None
 
 
-@pytest.mark.parametrize("about", [{"logged": "x"}, {"logged": None}, {"updates": True}, {"logged": 10**30}, []])
+@pytest.mark.parametrize(
+    "about", [{"clock": "x"}, {"logged_updates": None}, {"updates": True}, {"env_steps": 10**30}, []]
+)
 def test_a_record_of_another_form_does_not_verify(tmp_path: Path, about: object):
     with crl.Run(tmp_path) as run:
-        run.save(moment(10))
+        run.save(10, 10, 0, moment(10))
     file = tmp_path / "checkpoints" / "resume" / "10" / "record" / "metadata"
     record = json.loads(file.read_text()) | {"about": about}
     record["sha256"] = digest_json({name: value for name, value in record.items() if name != "sha256"})
@@ -281,8 +283,8 @@ def test_a_record_of_another_form_does_not_verify(tmp_path: Path, about: object)
 @pytest.mark.parametrize("name", ["x[lr=0.1]", "a*b?{c}", "50%41", "naïve space", "x:y#z"])
 def test_a_path_with_any_sign_holds_checkpoints(tmp_path: Path, name: str):
     with crl.Run(tmp_path / name) as run:
-        run.save(moment(10))
-        run.snapshot(10, 0, {"w": jnp.ones(3)})
+        run.save(10, 10, 0, moment(10))
+        run.snapshot(10, 10, 0, {"w": jnp.ones(3)})
     with crl.Run(tmp_path / name) as run:
         states, sentences = restore([run], eqx.filter_eval_shape(moment, 0))
     assert states is not None and not sentences
@@ -318,8 +320,8 @@ def test_a_working_directory_that_changes_moves_no_run(tmp_path: Path, monkeypat
     with crl.Run("run") as run:
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
-        run.save(moment(10))
-        run.log(10, 0, {})
+        run.save(10, 10, 0, moment(10))
+        run.log(10, 10, 0, {})
     assert not list((tmp_path / "elsewhere").iterdir())
     assert (tmp_path / "run" / "metrics.jsonl").is_file() and (tmp_path / "run/checkpoints/resume/10").is_dir()
 
@@ -343,12 +345,12 @@ class State(eqx.Module):
     def __init__(self, step):
         self.env_steps, self.updates, self.weights = jnp.int32(step), jnp.int32(0), jnp.full((50, 40), step)
 run = crl.Run(sys.argv[1])
-run.save(State(10))
+run.save(10, 10, 0, State(10))
 run.wait()
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # as on a full disk, no file gets longer than that
 try:
-    run.save(State(20))
+    run.save(20, 20, 0, State(20))
     while run.busy:
         pass
 except (OSError, ValueError) as e:
@@ -464,12 +466,12 @@ def test_links_and_foreign_files_in_a_step_are_not_read(tmp_path: Path):
 
 
 def test_an_agent_that_holds_nan_cannot_act(tmp_path: Path):
-    like = crl.Agent({"w": jax.ShapeDtypeStruct((3,), np.float32)}, None)
+    like = {"w": jax.ShapeDtypeStruct((3,), np.float32)}
     with crl.Run(tmp_path) as run:
-        run.snapshot(10, 0, crl.Agent({"w": jnp.array([1.0, jnp.nan, 2.0])}, None))
+        run.snapshot(10, 10, 0, {"w": jnp.array([1.0, jnp.nan, 2.0])})
     with pytest.raises(crl.CheckpointError) as refused:
-        crl.load_agent(tmp_path, like)
-    assert str(refused.value) == f"The agent of step 10 in {tmp_path} cannot act: networks.w holds NaN."
+        crl.load_networks(tmp_path, like)
+    assert str(refused.value) == f"The agent of step 10 in {tmp_path} cannot act: w holds NaN."
 
 
 def test_more_than_the_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -43,7 +43,8 @@ def test_last_binding_wins_whatever_it_calls_the_module(tmp_path):
 def test_text_says_the_same_without_includes(tmp_path):
     file = write(
         tmp_path,
-        main=HEAD + "include 'part.gin'\nDEEP = [@a/b/crl.l2, {'x': (%SIZE, -1e-7)}]\ncrl.Trainer.goals = %DEEP\n",
+        main=HEAD
+        + "include 'part.gin'\nDEEP = [@a/b/crl.energies.l2.l2, {'x': (%SIZE, -1e-7)}]\ncrl.Trainer.goals = %DEEP\n",
         part=HEAD + 'SIZE = 4\na/envs.PointMaze:\n  maze = """11\n11"""\n  goals = (\'G\'\n    "H")\n',
     )
     given = reading.read([file], ["PointMaze.goals = None", "crl.train.seed = 0x10"])
@@ -59,7 +60,7 @@ leaves = (
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text()
-    | st.builds(Reference, st.sampled_from(["", "a", "a/b"]), st.just("crl.l2"), st.booleans())
+    | st.builds(Reference, st.sampled_from(["", "a", "a/b"]), st.just("crl.energies.l2.l2"), st.booleans())
     | st.just(Macro("SIZE"))
 )
 nested = st.recursive(
@@ -90,14 +91,24 @@ def test_every_value_survives_being_stored(value):
         ("crl.train.env_steps = 7", "crl.train.env_steps", "7"),
         ("train.env_steps=7", "crl.train.env_steps", "7"),
         ("actor/ResidualMLP.depth = 8", "actor/nets.ResidualMLP.depth", "8"),
-        ("Trainer.goals = @crl.GeometricGoals()", "crl.Trainer.goals", "@crl.GeometricGoals()"),
+        (
+            "Trainer.goals = @crl.goals.geometric.Geometric()",
+            "crl.Trainer.goals",
+            "@crl.goals.geometric.Geometric()",
+        ),
+        ("Trainer.goals = @Geometric()", "crl.Trainer.goals", "@crl.goals.geometric.Geometric()"),
+        ("Geometric.discount = 0.9", "crl.goals.geometric.Geometric.discount", "0.9"),
+        ("geometric.Geometric.discount = 0.9", "crl.goals.geometric.Geometric.discount", "0.9"),
         ("DEPTH = 4", "%DEPTH", "4"),
     ],
 )
 def test_set_takes_full_and_short_names(tmp_path, setting, name, value):
     file = write(
         tmp_path,
-        main=HEAD + "crl.train.trainer = @crl.Trainer()\ncrl.ContrastiveRL.actor = @actor/nets.ResidualMLP\n",
+        main=HEAD
+        + "from crl.algorithms import contrastive\nfrom crl.goals import geometric as laws\n"
+        + "crl.train.trainer = @crl.Trainer()\ncrl.Trainer.actor_goals = @laws.Geometric()\n"
+        + "contrastive.ContrastiveRL.actor = @actor/nets.ResidualMLP\n",
     )
     assert values(reading.read([file], [setting]))[name] == value
 
@@ -166,18 +177,20 @@ def test_learning_holds_what_the_trainer_reaches_and_not_how_it_is_watched(tmp_p
     file = write(
         tmp_path,
         main=HEAD
-        + "import evaluation\n"
+        + "import evaluation\nfrom crl.data import online\n"
         + "SIZE = 4\n"
         + "crl.train.trainer = @crl.Trainer()\ncrl.train.seed = 3\ncrl.train.env_steps = 10\n"
         + "crl.train.evaluate = @evaluation.Evaluator()\ncrl.Trainer.env = @train/envs.PointMaze()\n"
-        + "crl.Trainer.num_envs = %SIZE\nevaluation.Evaluator.env = @eval/envs.PointMaze()\n"
+        + "crl.Trainer.data = @online.Online()\nonline.Online.num_envs = %SIZE\n"
+        + "evaluation.Evaluator.env = @eval/envs.PointMaze()\n"
         + "envs.PointMaze.maze = 'u_maze'\neval/envs.PointMaze.maze = 'big_maze'\n",
     )
     assert learning(reading.read([file])) == {
         "crl.train.trainer": "@crl.Trainer()",
         "crl.train.seed": "3",
         "crl.Trainer.env": "@train/envs.PointMaze()",
-        "crl.Trainer.num_envs": "%SIZE",
+        "crl.Trainer.data": "@crl.data.online.Online()",
+        "crl.data.online.Online.num_envs": "%SIZE",
         "%SIZE": "4",
         "envs.PointMaze.maze": "'u_maze'",
     }

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 import sys
 
 import pytest
@@ -11,21 +12,27 @@ from exits import UserError
 
 GOOD = """from __gin__ import dynamic_registration
 import crl
+import crl.energies.l2
 import envs
 import envs.point_maze
 import evaluation
 import nets
 import optax
+from crl.algorithms import contrastive
+from crl.data import online
+from crl.goals import geometric
+from crl.losses import infonce
 WIDTH = 32
 crl.train.trainer = @crl.Trainer()
 crl.train.evaluate = @evaluation.Evaluator()
 crl.Trainer.env = @train/envs.PointMaze()
-crl.Trainer.algorithm = @crl.ContrastiveRL()
-crl.Trainer.goals = @crl.GeometricGoals()
-crl.ContrastiveRL.actor = @actor/nets.ResidualMLP
-crl.ContrastiveRL.energy = @crl.energies.l2
-crl.ContrastiveRL.loss = @crl.infonce
-crl.ContrastiveRL.actor_optimizer = @optax.chain()
+crl.Trainer.data = @online.Online()
+crl.Trainer.algorithm = @contrastive.ContrastiveRL()
+crl.Trainer.goals = @geometric.Geometric()
+contrastive.ContrastiveRL.actor = @actor/nets.ResidualMLP
+contrastive.ContrastiveRL.energy = @crl.energies.l2.l2
+contrastive.ContrastiveRL.loss = @infonce.infonce
+contrastive.ContrastiveRL.actor_optimizer = @optax.chain()
 actor/nets.ResidualMLP.width = %WIDTH
 nets.ResidualBlock.activation = @nets.relu
 evaluation.Evaluator.env = @envs.point_maze.PointMaze()
@@ -75,10 +82,15 @@ def test_a_run_is_accepted():
         "crl.Trainer.env = @envs.importlib.import_module()",
         "crl.Trainer.env = @envs.__getattr__()",
         "crl.Trainer.env = @envs.PointMaze.__init__.__globals__",
+        "crl.Trainer.env = @envs.Any",
+        "crl.Trainer.env = @envs.Arm()",
         "crl.Trainer.env = @envs.point_maze.PointMaze.start",
         "crl.Trainer.env = @crl.Run()",
         "crl.Trainer.env = @crl.Checkpoints()",
-        "crl.Trainer.env = @crl.load_agent()",
+        "crl.Trainer.env = @crl.load_networks()",
+        "crl.Trainer.env = @crl.load_state()",
+        "crl.Trainer.data = @crl.data.offline.Offline()",
+        "crl.data.offline.Offline.file = '/etc/passwd'",
         "crl.Trainer.env = @crl.read_metrics()",
         "crl.Trainer.env = @crl._run.os.system()",
         "crl.Trainer.env = @crl.Trainer.collect",
@@ -104,8 +116,8 @@ def test_a_run_is_accepted():
         "crl.Trainer.env = @missing.Thing()",
         "crl.Trainer.env = @crl",
         "crl.Trainer.env = @optax",
-        "import crl.wandb\nnets.ResidualMLP.activation = @crl.wandb.Wandb()",
-        "import crl.wandb\nW = @crl.wandb.Wandb()\nnets.ResidualMLP.activation = %W",
+        "import crl.trackers.wandb\nnets.ResidualMLP.activation = @crl.trackers.wandb.Wandb()",
+        "import crl.trackers.wandb\nW = @crl.trackers.wandb.Wandb()\nnets.ResidualMLP.activation = %W",
     ],
 )
 def test_an_attack_is_refused_in_one_sentence(line, tmp_path, monkeypatch):
@@ -114,6 +126,11 @@ def test_an_attack_is_refused_in_one_sentence(line, tmp_path, monkeypatch):
         check(GOOD + line + "\n")
     assert "\n" not in str(caught.value) and "config.gin:" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["envs.PointMazeLidar", "envs.point_maze_lidar.PointMazeLidar"])
+def test_a_task_that_no_list_names_is_a_part_of_a_run(name):
+    check(f"import envs.point_maze_lidar\nimport crl\ncrl.Trainer.env = @{name}()\n")
 
 
 def test_an_include_is_refused(tmp_path):
@@ -143,11 +160,15 @@ def test_nothing_allowed_takes_a_path(package):
     """Nothing of ours that a stored configuration may name has a file among its arguments."""
     module = importlib.import_module(package)
     paths = ("path", "directory", "run_dir", "file", "folder", "out", "html", "png", "mp4", "metrics_file")
-    allowed = [name for name in module.__all__ if trust.allowed(f"{package}.{name}")]
-    assert allowed
-    for name in allowed:
-        target = getattr(module, name)
-        if f"{package}.{name}" != "crl.train" and callable(target):
+    named = {f"{package}.{name}": getattr(module, name) for name in module.__all__}
+    for found in pkgutil.walk_packages(module.__path__, f"{package}."):
+        if not any(part.startswith("_") for part in found.name.split(".")):
+            extension = importlib.import_module(found.name)
+            named |= {f"{found.name}.{name}": value for name, value in vars(extension).items()}
+    allowed = {name: target for name, target in named.items() if trust.allowed(name)}
+    assert allowed and (package != "crl" or "crl.data.online.Online" in allowed)
+    for name, target in allowed.items():
+        if name != "crl.train" and callable(target):
             function = target.__init__ if inspect.isclass(target) else target
             assert not set(inspect.signature(function).parameters) & set(paths), name
 

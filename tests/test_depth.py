@@ -15,19 +15,22 @@ import jax
 import jax.random as jr
 import processes
 import pytest
+import trainers
 from environment import users_environment
 
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
 
 ROOT = Path(__file__).parent.parent
 
 
 def trainer(depth: int, width: int = 8, batch_size: int = 16) -> crl.Trainer:
     network = partial(nets.ResidualMLP, width=width, depth=depth, remat=1)
-    algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
-    return crl.Trainer(envs.PointMaze(), algorithm, num_envs=8, batch_size=batch_size, capacity=100, prefill=50)
+    algorithm = ContrastiveRL(actor=network, critic=network, embedding=8)
+    sizes = {"num_envs": 8, "capacity_per_env": 100, "prefill_per_env": 50}
+    return trainers.trainer(envs.PointMaze(), algorithm, batch_size=batch_size, **sizes)
 
 
 def lower(of: crl.Trainer):
@@ -56,9 +59,8 @@ def test_the_plan_counts_what_depth_costs():
 
 
 def test_a_run_that_cannot_fit_is_refused(tmp_path: Path):
-    plan = crl.plan(
-        crl.Trainer(envs.Humanoid(), trainer(8).algorithm, num_envs=4096, capacity=10_000_000), 1_000, 1_000
-    )
+    sizes = {"num_envs": 4096, "capacity_per_env": 10_000_000}
+    plan = crl.plan(trainers.trainer(envs.Humanoid(), trainer(8).algorithm, **sizes), 1_000, 1_000)
     with pytest.raises(ValueError, match=r"needs about [\d,.]+ GB of memory and [\d,.]+ GB are free"):
         plan.refuse_if_too_large(tmp_path)
 
@@ -87,9 +89,9 @@ def compile_seconds() -> dict[int, float]:
 def humanoid_1024(run_dir: Path, environment: Mapping[str, str], **more: int) -> dict[str, int | float]:
     """Runs `humanoid_1024.gin` with environments, replay and steps reduced; returns its last line of metrics."""
     settings = {
-        "crl.Trainer.num_envs": 16,
-        "crl.Trainer.capacity": 200,
-        "crl.Trainer.prefill": 62,
+        "online.Online.num_envs": 16,
+        "online.Online.capacity_per_env": 200,
+        "online.Online.prefill_per_env": 62,
         "crl.train.env_steps": 992,
         "evaluation.Evaluator.episodes": 1,
         **{name.replace("__", "."): value for name, value in more.items()},
@@ -105,7 +107,11 @@ def humanoid_1024(run_dir: Path, environment: Mapping[str, str], **more: int) ->
 
 def test_humanoid_1024_performs_an_update_of_all_its_layers(tmp_path: Path):
     last = humanoid_1024(
-        tmp_path, os.environ, crl__Trainer__updates=1, crl__Trainer__batch_size=16, nets__ResidualMLP__width=4
+        tmp_path,
+        os.environ,
+        crl__Trainer__updates_per_collect=1,
+        crl__Trainer__batch_size=16,
+        nets__ResidualMLP__width=4,
     )
     assert last["updates"] == 1
     operative = (tmp_path / "operative_config.gin").read_text()
@@ -115,7 +121,7 @@ def test_humanoid_1024_performs_an_update_of_all_its_layers(tmp_path: Path):
 @pytest.mark.proof
 def test_humanoid_1024_performs_real_updates(tmp_path: Path):
     """Widths, depths and batch as they stand."""
-    last = humanoid_1024(tmp_path, users_environment(), crl__Trainer__updates=3)
+    last = humanoid_1024(tmp_path, users_environment(), crl__Trainer__updates_per_collect=3)
     print(f"peak memory {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.1f} GB")
     assert last["updates"] == 3
 

@@ -1,4 +1,4 @@
-"""Hindsight goals against the paper's T x T table, and the ring they are drawn from against plain lists."""
+"""Geometric goals against the paper's T x T table, and the ring they are drawn from against plain lists."""
 
 import math
 
@@ -9,18 +9,20 @@ import jax.random as jr
 import naive
 import numpy as np
 import pytest
+from rings import EPISODES, chi_square, draw, ring
 from scipy import stats
 
 import crl
-import envs
+from crl.goals.geometric import Geometric
 
-TOP = np.float32(1 - 2.0**-24)  # The largest float32 below 1.
+TOP = 1 - 2.0**-24  # The largest number that is drawn, and the largest float32 below 1.
 
 
-def offsets(discount: float, u, left, dtype=np.float32) -> np.ndarray:
-    """`GeometricGoals` on arrays of equal length."""
-    u, left = np.broadcast_arrays(np.asarray(u, dtype), np.asarray(left, np.int32))
-    return np.asarray(jax.vmap(crl.GeometricGoals(discount))(jnp.asarray(u), jnp.asarray(left)))
+def offsets(discount: float, u, left) -> np.ndarray:
+    """`Geometric` on arrays of equal length, of the bits that stand for u in steps of 2^-24."""
+    u, left = np.broadcast_arrays(np.asarray(u, np.float64), np.asarray(left, np.int32))
+    bits = np.stack([np.floor(u * 2**24).astype(np.uint32) << np.uint32(8), np.zeros(u.shape, np.uint32)], axis=-1)
+    return np.asarray(jax.vmap(Geometric(discount))(jnp.asarray(left), jnp.asarray(bits)))
 
 
 def exact_offset(discount: float, u: float, left: int) -> int:
@@ -34,20 +36,20 @@ def exact_offset(discount: float, u: float, left: int) -> int:
 def test_offsets_stay_inside_the_episode_at_both_ends(discount, dtype):
     with jax.enable_x64(dtype == np.float64):
         left = np.arange(1, 1001)
-        for u in (0.0, TOP, np.nextafter(1, 0)) if dtype == np.float64 else (0.0, TOP):
-            k = offsets(discount, u, left, dtype)
+        for u in (0.0, TOP):
+            k = offsets(discount, u, left)
             assert ((k >= 1) & (k <= left)).all()
-        assert (offsets(discount, 0.0, left, dtype) == 1).all()
-        assert (offsets(discount, [0.0, 0.5, TOP], 0, dtype) == 0).all()  # A last step: itself.
+        assert (offsets(discount, 0.0, left) == 1).all()
+        assert (offsets(discount, [0.0, 0.5, TOP], 0) == 0).all()  # A last step: itself.
 
 
 def test_offsets_invert_the_distribution_exactly():
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):
         for discount in (0.5, 0.9, 0.99, 0.9999):
-            u, left = rng.uniform(size=300), rng.integers(1, 1001, 300)
+            u, left = rng.integers(0, 2**24, 300) / 2**24, rng.integers(1, 1001, 300)
             expected = [exact_offset(discount, *pair) for pair in zip(u, left, strict=True)]
-            np.testing.assert_array_equal(offsets(discount, u, left, np.float64), expected)
+            np.testing.assert_array_equal(offsets(discount, u, left), expected)
 
 
 @pytest.mark.parametrize("discount", [0.9, 0.99, 0.999, 0.9999, 0.999999, 1 - 1e-9])
@@ -59,64 +61,17 @@ def test_mean_offset_in_float32(discount):
         assert offsets(discount, u[::16], left).mean() == pytest.approx(expected, rel=2e-3)
 
 
-def steps(lengths, total: int) -> np.ndarray:
-    """Episode ids of `total` steps of one env whose episodes have these lengths; the last one runs on."""
-    ids = np.repeat(np.arange(len(lengths)), lengths)[:total]
-    return np.concatenate([ids, np.full(total - len(ids), len(lengths))]).astype(np.int32)
-
-
-def trajectory(episode: np.ndarray, first: int) -> envs.Trajectory:
-    """Rows of episode ids [T, N] as a trajectory; the observation of a step is (env, time), unique to it."""
-    time, num_envs = episode.shape
-    obs = np.stack(np.broadcast_arrays(np.arange(num_envs), np.arange(first, first + time)[:, None]), -1)
-    flags = jnp.zeros(episode.shape, bool)
-    return envs.Trajectory(
-        obs=jnp.asarray(obs, jnp.float32),
-        action=jnp.asarray(-obs[..., 1:], jnp.float32),
-        achieved=jnp.asarray(obs, jnp.float32),
-        goal=jnp.zeros((time, num_envs, 2)),
-        episode=jnp.asarray(episode, jnp.int32),
-        terminated=flags,
-        unstable=flags,
-    )
-
-
-add = eqx.filter_jit(crl.Replay.add)
 steps_left = eqx.filter_jit(crl.Replay.steps_left)
 
 
-def ring(capacity: int, episode: np.ndarray, unrolls) -> crl.Replay:
-    """An empty ring into which the first sum(unrolls) rows of `episode` [T, N] were added, piece by piece."""
-    replay, first = crl.Replay.empty(capacity, episode.shape[1], 2, 1, 2), 0
-    for length in unrolls:
-        replay = add(replay, trajectory(episode[first : first + length], first))
-        first += length
-    return replay
-
-
-@eqx.filter_jit
-def drawn(replay: crl.Replay, discount: float, keys) -> crl.Batch:
-    return replay.sample(crl.GeometricGoals(discount), keys, replay.steps_left())
-
-
 def draws(replay: crl.Replay, discount: float, rounds: int = 1) -> tuple[np.ndarray, ...]:
-    """Env and time of the step, env and time of its goal (see `trajectory`), of 4,000 draws a round."""
-    batches = [drawn(replay, discount, jr.split(jr.key(seed), 4000)) for seed in range(rounds)]
-    obs, action, goal = (np.concatenate(x) for x in zip(*((b.obs, b.action, b.goal) for b in batches), strict=True))
+    """Env and time of the step, env and time of its goal (see `rings`), of 4,000 draws a round."""
+    batches = [draw(replay, jr.key(seed), Geometric(discount), size=4000) for seed in range(rounds)]
+    found = zip(*((b.obs[:, 0], b.action[:, 0], b.goal) for b in batches), strict=True)
+    obs, action, goal = (np.concatenate(x) for x in found)
     np.testing.assert_array_equal(action[:, 0], -obs[:, 1])
     return tuple(x.astype(int) for x in (*obs.T, *goal.T))
 
-
-# Four envs: one running episode; several lengths and a running one; single steps; one that just ended.
-EPISODES = np.stack(
-    [
-        steps([], 40),
-        steps([7, 1, 1, 12, 3], 40),
-        steps([1] * 10 + [2] * 5, 40),
-        steps([39], 40),
-    ],
-    axis=1,
-)
 
 RINGS = {
     "empty": (40, []),
@@ -172,15 +127,6 @@ def test_every_draw_is_a_later_step_of_the_same_episode(name):
     assert (j[ends] == i[ends]).all() and (j[~ends] > i[~ends]).all()
 
 
-def chi_square(counts: np.ndarray, expected: np.ndarray) -> tuple[float, int]:
-    """Pearson's statistic and its degrees of freedom; cells of fewer than 5 expected counts count as one."""
-    rare = expected < 5
-    counts = np.append(counts[~rare], counts[rare].sum())
-    expected = np.append(expected[~rare], expected[rare].sum())
-    counts, expected = counts[expected > 0], expected[expected > 0]
-    return float(((counts - expected) ** 2 / expected).sum()), len(expected) - 1
-
-
 @pytest.mark.parametrize("discount, capacity, unrolls", [(0.9, 40, [40]), (0.99, 40, [10] * 4), (0.9, 16, [5] * 8)])
 def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
     # The stored window is the whole ring, so the paper's T x T table of each env is the law of its goals.
@@ -212,8 +158,8 @@ def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
 def test_environments_are_drawn_equally_often_at_an_odd_batch_size():
     num_envs, batch, rounds = 4, 6, 5000
     replay = ring(40, EPISODES, [40])
-    sample = eqx.filter_vmap(lambda keys: drawn(replay, 0.9, keys).obs[:, 0])
-    env = np.asarray(sample(jr.split(jr.key(5), (rounds, batch)))).astype(int)
+    sample = eqx.filter_vmap(lambda key: draw(replay, key, Geometric(0.9), size=batch).obs[:, 0, 0])
+    env = np.asarray(sample(jr.split(jr.key(5), rounds))).astype(int)
     counts = np.bincount(env.ravel(), minlength=num_envs)
     assert stats.chisquare(counts).pvalue > 1e-3
     for slot in range(batch):  # Slot s serves the environments from s N / B up to (s + 1) N / B.

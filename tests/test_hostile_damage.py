@@ -55,10 +55,11 @@ def good(like: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(run / "metrics.jsonl", place / "metrics.jsonl")
     newest = place / "checkpoints/resume" / str(NEWEST)
     state = crl.load_state(place, like)
-    older = eqx.tree_at(lambda s: s.env_steps, state, state.env_steps - (NEWEST - OLDER))
+    older = eqx.tree_at(lambda s: s.collects, state, state.collects - 1)
     newest.rename(place / "aside")
+    updates = int(state.updates)
     with crl.Run(place) as opened:
-        opened.save(older)
+        opened.save(OLDER - updates, OLDER - updates, updates, older)
         opened.wait()
     (place / "aside").rename(newest)
     return place
@@ -82,7 +83,7 @@ def loaded(directory: Path, like: Any) -> dict[str, str]:
     steps = crl.snapshot_steps(directory)
     if not steps:
         raise crl.CheckpointError("There are no snapshots.")
-    return bits(crl.load_agent(directory, like.agent, steps[-1])[1])
+    return bits(crl.load_networks(directory, like.agent.networks, steps[-1])[1])
 
 
 def outcome(directory: Path, good: Path, like: Any, expected: dict[str, dict[str, str]]) -> tuple[str, str]:
@@ -124,7 +125,7 @@ def damages(seeds: range, good: Path, like: Any, place: Path) -> None:
     shutil.rmtree(place / "run/checkpoints/resume" / str(NEWEST))
     expected["older"] = resumed(place / "run", like)[0]
     for step in (0, 240, 480):
-        expected[f"agent {step}"] = bits(crl.load_agent(good, like.agent, step)[1])
+        expected[f"agent {step}"] = bits(crl.load_networks(good, like.agent.networks, step)[1])
     counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
     for seed in seeds:
         directory = copied(good, place)

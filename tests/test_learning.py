@@ -9,12 +9,15 @@ import numpy as np
 import optax
 import processes
 import pytest
+import trainers
 from environment import users_environment
 
 import crl
 import envs
 import evaluation
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.goals.geometric import Geometric
 
 ROOT = Path(__file__).parent.parent
 ROOM = "11111/1GGG1/1GRG1/1GGG1/11111"
@@ -24,24 +27,24 @@ def test_a_small_network_learns_every_goal_of_an_open_room(tmp_path: Path):
     network = partial(nets.ResidualMLP, width=32, depth=4)
     adam = optax.adam(2e-3)
     env = envs.PointMaze(ROOM, episode_length=60)
-    trainer = crl.Trainer(
-        env=env,
-        algorithm=crl.ContrastiveRL(
+    trainer = trainers.trainer(
+        env,
+        ContrastiveRL(
             actor=network,
             critic=network,
             embedding=16,
-            entropy_target=1.0,
+            target_entropy_per_action=-1.0,
             actor_optimizer=adam,
             critic_optimizer=adam,
             alpha_optimizer=adam,
         ),
         num_envs=32,
         unroll=60,
-        updates=200,
+        updates_per_collect=200,
         batch_size=64,
-        capacity=1_200,
-        prefill=120,
-        goals=crl.GeometricGoals(0.9),
+        capacity_per_env=1_200,
+        prefill_per_env=120,
+        goals=Geometric(0.9),
     )
     run = crl.Run(tmp_path)
     crl.train(trainer, env_steps=40_000, eval_every=40_000, evaluate=evaluation.Evaluator(env, episodes=64), run=run)

@@ -11,25 +11,27 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import trainers
 
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
 
 BATCH, UPDATES = 48, 20
 
 
 def make_trainer(devices: int, env: envs.AbstractEnv | None = None) -> crl.Trainer:
     network = partial(nets.ResidualMLP, width=20, depth=4)
-    return crl.Trainer(
-        env=env or envs.PointMaze(),
-        algorithm=crl.ContrastiveRL(actor=network, critic=network, embedding=10),
+    return trainers.trainer(
+        env or envs.PointMaze(),
+        ContrastiveRL(actor=network, critic=network, embedding=10),
         num_envs=16,
         unroll=12,
-        updates=UPDATES,
+        updates_per_collect=UPDATES,
         batch_size=BATCH,
-        capacity=30,
-        prefill=12,
+        capacity_per_env=30,
+        prefill_per_env=12,
         devices=devices,
     )
 
@@ -63,7 +65,8 @@ def test_same_batches_same_losses_in_float32(collected: crl.TrainState):
     one, *others = [learned(devices, collected).totals for devices in (1, 2, 8)]
     for other in others:
         for name in ("train/critic_loss", "train/actor_loss", "train/alpha_loss"):
-            np.testing.assert_allclose(other[name], one[name], rtol=1e-4)
+            np.testing.assert_allclose(other[name].total, one[name].total, rtol=1e-4)
+            assert float(other[name].count) == float(one[name].count) == UPDATES
 
 
 def test_collect_does_not_depend_on_the_mesh():
@@ -72,7 +75,7 @@ def test_collect_does_not_depend_on_the_mesh():
         trainer = make_trainer(devices)
         state = eqx.filter_jit(lambda k, t=trainer: t.init(k))(jr.key(3))
         state = jax.device_put(state, trainer.shardings(state))
-        states.append(jax.device_get(eqx.filter_jit(lambda s, t=trainer: t.collect(s))(state).replay))
+        states.append(jax.device_get(eqx.filter_jit(lambda s, t=trainer: t.collect(s))(state).data.replay))
     # One control step is the same bits; contacts amplify what the policy's matrix products round differently.
     for other in states[1:]:
         np.testing.assert_allclose(other.obs[:2], states[0].obs[:2], rtol=1e-4, atol=1e-4)
@@ -92,7 +95,7 @@ def test_no_collective_moves_observations():
     env = trainer.env
     sizes = {env.obs_size, env.obs_size + env.action_size, env.obs_size + env.goal_size}
     batches = {BATCH, BATCH // 8}
-    rows = trainer.capacity
+    rows = trainer.data.capacity_per_env
     for shape in shapes:
         assert not (sizes & set(shape) and (batches & set(shape) or rows in shape)), shape
     gathered = [shape for shape in shapes if math.prod(shape) == BATCH * 10]
@@ -105,8 +108,19 @@ def test_too_many_devices_is_one_sentence():
         eqx.filter_eval_shape(lambda: trainer.collect(trainer.init(jr.key(0))))
 
 
-@pytest.mark.parametrize("name, value", [("num_envs", 12), ("batch_size", 20)])
-def test_sizes_are_multiples_of_the_devices(name: str, value: int):
-    sizes = {"num_envs": 16, "batch_size": 48} | {name: value}
-    with pytest.raises(ValueError, match=f"`{name}` of Trainer must be a multiple of `devices` 8; got {value}"):
-        crl.Trainer(envs.PointMaze(), make_trainer(1).algorithm, devices=8, **sizes)
+@pytest.mark.parametrize(
+    "sizes, said",
+    [
+        ({"num_envs": 12}, "`num_envs` of Online must be a multiple of `devices` 8 of Trainer; got 12."),
+        ({"batch_size": 20}, "`batch_size` of Trainer must be a multiple of `devices` 8; got 20."),
+    ],
+)
+def test_sizes_are_multiples_of_the_devices(sizes: dict[str, int], said: str):
+    with pytest.raises(ValueError) as refused:
+        trainers.trainer(
+            envs.PointMaze(),
+            make_trainer(1).algorithm,
+            devices=8,
+            **({"num_envs": 16, "batch_size": 48} | sizes),
+        )
+    assert str(refused.value) == said

@@ -1,4 +1,4 @@
-"""One update of `crl.ContrastiveRL` equals the naive implementation written from the paper (see `naive`).
+"""One update of `ContrastiveRL` equals the naive implementation written from the paper (see `naive`).
 
 The parameters of a small real agent are copied into `naive`; both get the same batch and Gaussian noise.
 `pytest -s` prints the largest deviations.
@@ -15,9 +15,12 @@ import naive
 import numpy as np
 import optax
 import pytest
+import trainers
 
 import crl
 import nets
+from crl.algorithms.contrastive import ContrastiveRL, Networks, State
+from crl.energies.l2 import l2
 
 OBS, ACTION, GOAL, WIDTH, EMBEDDING = 5, 2, 3, 16, 8
 ENV = blank_env.BlankEnv(OBS, GOAL, ACTION)
@@ -32,10 +35,10 @@ EVERY_SHAPE = pytest.mark.parametrize(
 
 
 @cache
-def make(shape) -> tuple[crl.ContrastiveRL, crl.Agent]:
+def make(shape) -> tuple[ContrastiveRL, State]:
     """An algorithm, and a fresh float32 agent of it as NumPy arrays."""
     actor_depth, critic_depth, remat, _ = shape
-    algorithm = crl.ContrastiveRL(
+    algorithm = ContrastiveRL(
         actor=partial(nets.ResidualMLP, width=WIDTH, depth=actor_depth),
         critic=partial(nets.ResidualMLP, width=WIDTH, depth=critic_depth, remat=remat),
         embedding=EMBEDDING,
@@ -44,7 +47,7 @@ def make(shape) -> tuple[crl.ContrastiveRL, crl.Agent]:
     return algorithm, jax.tree.map(lambda a: np.asarray(a) if eqx.is_array(a) else a, agent)
 
 
-def trained(shape) -> tuple[crl.ContrastiveRL, crl.Agent]:
+def trained(shape) -> tuple[ContrastiveRL, State]:
     """An algorithm and an agent without special values: no bias, shift or log_alpha is 0, no scale is 1.
 
     Its policy is wide: some actions lie so near to -1 and 1 that 1 - a^2 is far below 1e-6.
@@ -57,10 +60,10 @@ def trained(shape) -> tuple[crl.ContrastiveRL, crl.Agent]:
         lambda a: a + np.float32(0.3) * rng.normal(size=a.shape).astype(a.dtype) if eqx.is_array_like(a) else a,
         agent.networks,
     )
-    return algorithm, placed(crl.Agent(networks, agent.optimizer))
+    return algorithm, placed(State(networks, agent.optimizers))
 
 
-def placed(agent: crl.Agent) -> crl.Agent:
+def placed(agent: State) -> State:
     """NumPy arrays to JAX arrays; floats to the width in force."""
 
     def place(a):
@@ -79,12 +82,17 @@ def update(algorithm, agent, batch, key):
 def make_batch(size: int, seed: int) -> crl.Batch:
     rng = np.random.default_rng(seed)
     obs, goal = rng.normal(size=(size, OBS)), rng.normal(size=(size, GOAL))
-    return crl.Batch(*(jnp.asarray(x) for x in (obs, rng.uniform(-1, 1, (size, ACTION)), goal)))
+    return trainers.batch(*(jnp.asarray(x) for x in (obs, rng.uniform(-1, 1, (size, ACTION)), goal)))
+
+
+def numbers(batch: crl.Batch) -> list[np.ndarray]:
+    """The states acted in, the actions and the goals."""
+    return [np.asarray(x) for x in (batch.obs[:, 0], batch.action[:, 0], batch.goal)]
 
 
 def drawn_noise(key, batch: crl.Batch) -> np.ndarray:
     """The standard normal numbers that `update` draws from its key."""
-    return np.asarray(jr.normal(key, batch.action.shape, batch.action.dtype), np.float64)
+    return np.asarray(jr.normal(key, batch.action[:, 0].shape, batch.action.dtype), np.float64)
 
 
 def copied(network: nets.ResidualMLP) -> naive.Network:
@@ -100,17 +108,17 @@ def copied(network: nets.ResidualMLP) -> naive.Network:
     return [arrays(network.stem, lambda a: a), *inner, head]
 
 
-def naive_twin(agent: crl.Agent) -> naive.Agent:
+def naive_twin(agent: State) -> naive.Agent:
     n = agent.networks
     return naive.Agent(copied(n.actor), copied(n.critic.phi), copied(n.critic.psi), float(n.log_alpha))
 
 
 def naive_update(twin: naive.Agent, batch: crl.Batch, key):
-    obs, action, goal = (np.asarray(x, np.float64) for x in (batch.obs, batch.action, batch.goal))
+    obs, action, goal = (x.astype(np.float64) for x in numbers(batch))
     return twin.update(obs, action, goal, drawn_noise(key, batch))
 
 
-def parts(networks) -> dict[str, list[np.ndarray]]:
+def parts(networks: Networks) -> dict[str, list[np.ndarray]]:
     """All parameters of a real agent's networks in the order of `naive.flat`."""
     critic = networks.critic
     found = {"actor": networks.actor, "phi": critic.phi, "psi": critic.psi}
@@ -141,9 +149,9 @@ def metrics_agree(ours: dict, theirs: dict, rtol: float) -> float:
     return max(abs(float(ours[f"train/{k}"]) / theirs[k] - 1) for k in losses)
 
 
-def gradients(agent: crl.Agent) -> dict[str, list[np.ndarray]]:
+def gradients(agent: State) -> dict[str, list[np.ndarray]]:
     """The gradients of an agent's first update: Adam's first moments are then 0.1 times as large."""
-    actor, critic, alpha = (optax.tree.get(state, "mu") for state in agent.optimizer)
+    actor, critic, alpha = (optax.tree.get(state, "mu") for state in agent.optimizers)
     found = {"actor": actor, "phi": critic.phi, "psi": critic.psi}
     found = {name: naive.flat(copied(moment)) for name, moment in found.items()} | {"log_alpha": [np.array(alpha)]}
     return {name: [a / 0.1 for a in arrays] for name, arrays in found.items()}
@@ -176,12 +184,12 @@ def test_random_goals_are_the_neighbours_and_only_the_actors():
         (algorithm, agent), batch, key = trained(SMALL), make_batch(6, 0), jr.key(3)
         algorithm = eqx.tree_at(lambda a: a.random_goals, algorithm, 0.5)
         twin = naive_twin(agent)
-        obs, goal = np.asarray(batch.obs), np.asarray(batch.goal)
+        obs, action, goal = numbers(batch)
         asked = goal[[0, 2, 2, 4, 4, 0]]  # every second slot takes its neighbour's
         loss, grad, _ = naive.actor_loss(
             twin.actor, twin.phi, twin.psi, twin.log_alpha, obs, asked, drawn_noise(key, batch)
         )
-        critic, *_ = naive.critic_loss(twin.phi, twin.psi, obs, np.asarray(batch.action), goal)
+        critic, *_ = naive.critic_loss(twin.phi, twin.psi, obs, action, goal)
         agent, metrics = update(algorithm, agent, batch, key)
         np.testing.assert_allclose(metrics["train/actor_loss"], loss, rtol=1e-10)
         np.testing.assert_allclose(metrics["train/critic_loss"], critic, rtol=1e-10)
@@ -211,23 +219,26 @@ def test_policy_and_energy_in_float64():
     with jax.enable_x64(True):
         (algorithm, agent), batch = trained(SMALL), make_batch(6, 5)
         twin = naive_twin(agent)
-        obs, action, goal = (np.asarray(x) for x in (batch.obs, batch.action, batch.goal))
+        obs, action, goal = numbers(batch)
         keys = jr.split(jr.key(6), 6)
         noise = np.stack([np.asarray(jr.normal(k, (ACTION,))) for k in keys])
 
         @eqx.filter_jit
         @jax.vmap
         def acted(o, a, g, k):
-            policy = partial(algorithm.policy, agent, o, g)
-            return policy(k), policy(None), algorithm.energy(agent, o, a, g)
+            networks = agent.networks
+            policy, critic = partial(algorithm.policy(networks).act, (), o, g), networks.critic
+            energy = l2(critic.phi(jnp.concatenate([o, a]))[None], critic.psi(g)[None])[0, 0]
+            return policy(k)[0], policy(None)[0], energy, algorithm.value(networks, o, g)
 
-        sampled, deterministic, energy = acted(batch.obs, batch.action, batch.goal, keys)
+        sampled, deterministic, energy, value = acted(*map(jnp.asarray, (obs, action, goal)), keys)
         np.testing.assert_allclose(sampled, naive.act(twin.actor, obs, goal, noise)[0], rtol=1e-10)
         np.testing.assert_allclose(deterministic, naive.act(twin.actor, obs, goal, 0 * noise)[0], rtol=1e-10)
-        phi, _ = naive.forward(twin.phi, np.concatenate([obs, action], 1))
         psi, _ = naive.forward(twin.psi, goal)
-        expected = [-naive.distance(p, q) for p, q in zip(phi, psi, strict=True)]
-        np.testing.assert_allclose(energy, expected, rtol=1e-10)
+        for taken, ours in ((action, energy), (naive.act(twin.actor, obs, goal, 0 * noise)[0], value)):
+            phi, _ = naive.forward(twin.phi, np.concatenate([obs, taken], 1))
+            expected = [-naive.distance(p, q) for p, q in zip(phi, psi, strict=True)]
+            np.testing.assert_allclose(ours, expected, rtol=1e-10)
 
 
 def test_fresh_agent_is_the_papers():
@@ -249,9 +260,9 @@ def test_energy_has_a_finite_gradient_at_zero_distance(dtype):
     with jax.enable_x64(dtype == np.float64):
         x = jnp.asarray(np.linspace(-1, 1, EMBEDDING), dtype)
         phi, psi = x[None], jnp.stack([x, x.at[0].add(0.5)])  # One pair coincides, one does not.
-        energy = jax.jit(crl.l2)(phi, psi)
+        energy = jax.jit(l2)(phi, psi)
         np.testing.assert_allclose(energy, [[0, -0.5]], rtol=1e-6)
-        backward = jax.jit(lambda cotangent: jax.vjp(crl.l2, phi, psi)[1](cotangent))
+        backward = jax.jit(lambda cotangent: jax.vjp(l2, phi, psi)[1](cotangent))
         unit = np.eye(EMBEDDING)[:1]
         for cotangent, expected in (([[1, 0]], 0 * unit), ([[0, 1]], unit), ([[1, 1]], unit)):
             d_phi, d_psi = backward(np.array(cotangent, dtype))
@@ -286,11 +297,11 @@ def test_update_is_finite_where_every_embedding_coincides():
 )
 def test_parameter_counts_of_the_paper(sizes, actor_depth, critic_depth, width, counts):
     # Paper 1.14: state-action encoder, goal encoder, actor.
-    algorithm = crl.ContrastiveRL(
+    algorithm = ContrastiveRL(
         actor=partial(nets.ResidualMLP, width=width, depth=actor_depth),
         critic=partial(nets.ResidualMLP, width=width, depth=critic_depth),
     )
-    networks = eqx.filter_eval_shape(algorithm.init, blank_env.BlankEnv(*sizes), jr.key(0)).networks
+    networks = eqx.filter_eval_shape(algorithm.build, blank_env.BlankEnv(*sizes), jr.key(0))
     count = [
         sum(a.size for a in jax.tree.leaves(n) if hasattr(a, "size"))
         for n in (networks.critic.phi, networks.critic.psi, networks.actor)

@@ -7,34 +7,45 @@ from pathlib import Path
 import jax
 import jax.random as jr
 import pytest
-from blank_env import BlankEnv
+import short_runs
 
 import crl
+import envs
 import nets
 from crl import _plan
 
 
-class Bare(crl.ContrastiveRL):
-    """An algorithm whose networks are one network."""
+class Bare(crl.AbstractAlgorithm):
+    """An algorithm whose networks, and whose whole state, are one network."""
 
-    def init(self, env, key) -> crl.Agent:
-        return crl.Agent(nets.Dense(3, 2, key=key), None)
+    horizon: int = 1
+    lookahead: int = 0
+    sequence: int = 0
 
-    def update(self, agent: crl.Agent, batch: crl.Batch, key) -> tuple[crl.Agent, crl.Metrics]:
-        return agent, {"train/loss": jax.numpy.sum(jax.vmap(agent.networks)(batch.obs))}
+    def build(self, env, key) -> nets.Dense:
+        return nets.Dense(3, 2, key=key)
 
+    def start(self, networks, key) -> nets.Dense:
+        return networks
 
-def trainer(algorithm: type[crl.ContrastiveRL] = crl.ContrastiveRL, **sizes: int) -> crl.Trainer:
-    env = BlankEnv(obs=3, goal=2, action_size=1)
-    sizes = {"num_envs": 4, "unroll": 10, "prefill": 10, "updates": 2, "batch_size": 8, "capacity": 50} | sizes
-    return crl.Trainer(env, algorithm(nets.Dense, nets.Dense, embedding=4), **sizes)
+    def networks(self, state) -> nets.Dense:
+        return state
+
+    def update(self, state, batch: crl.Batch, key) -> tuple[nets.Dense, crl.Metrics]:
+        return state, {"train/loss": jax.numpy.sum(jax.vmap(state)(batch.obs[:, 0]))}
+
+    def policy(self, networks) -> envs.AbstractPolicy:
+        return envs.ZeroPolicy(1)
+
+    def explorer(self, networks) -> envs.AbstractPolicy:
+        return self.policy(networks)
 
 
 @pytest.fixture(scope="module")
 def plan() -> crl.Plan:
     """Of sizes that show in the rows."""
-    sizes = {"replay_bytes": 6_000_000_000, "agent_bytes": 2_000_000_000, "update_bytes": 1_500_000_000}
-    return replace(crl.plan(trainer(), 400, 200), **sizes)
+    sizes = {"data_bytes": 6_000_000_000, "agent_bytes": 2_000_000_000, "update_bytes": 1_500_000_000}
+    return replace(crl.plan(short_runs.trainer(), 400, 200), **sizes)
 
 
 def memory(plan: crl.Plan) -> dict[str, float]:
@@ -44,7 +55,7 @@ def memory(plan: crl.Plan) -> dict[str, float]:
 def test_on_a_cpu_the_copy_that_is_saved_is_there_too(plan: crl.Plan):
     rows = memory(plan)
     assert rows == {
-        "memory: replay": 6.0,
+        "memory: replay and environments": 6.0,
         "memory: networks and optimiser": 2.0,
         "memory: one update, at most": 1.5,
         "memory: copy while saving": 8.0,
@@ -56,7 +67,7 @@ def test_on_a_cpu_the_copy_that_is_saved_is_there_too(plan: crl.Plan):
 def test_on_a_gpu_the_copy_is_the_hosts(plan: crl.Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert memory(replace(plan, devices=2)) == {
-        "memory: replay": 3.0,
+        "memory: replay and environments": 3.0,
         "memory: networks and optimiser": 2.0,
         "memory: one update, at most": 0.75,
         "memory: in all, on each device": 5.75,
@@ -68,7 +79,7 @@ def test_on_a_gpu_the_copy_is_the_hosts(plan: crl.Plan, monkeypatch: pytest.Monk
         plan.refuse_if_too_large(tmp_path)
     assert str(refused.value) == (
         "This run needs about 8.00 GB of the host's memory to save its state and 7.00 GB are free: lower "
-        "`crl.Trainer.capacity` or `crl.Trainer.num_envs`."
+        "the replay's `capacity_per_env` or `num_envs`."
     )
 
 
@@ -89,23 +100,23 @@ def test_the_rows_add_up_to_what_is_refused_by(
 
 
 def test_an_agent_that_is_one_network():
-    bare = trainer(Bare)
+    bare = short_runs.trainer(Bare())
     assert crl.plan(bare, 400, 200).parameters == {"networks": 3 * 2 + 2}
-    assert isinstance(bare.agent(jr.key(0)).networks, nets.Dense)
+    assert isinstance(bare.agent(jr.key(0)), nets.Dense)
 
 
 def test_steps_that_pass_what_can_be_counted():
     """Rounding up to whole collects passes it, or the updates do."""
     largest = 2**31 - 1
-    assert crl.plan(trainer(), largest - 40, largest).env_steps < 2**31
+    assert crl.plan(short_runs.trainer(), largest - 40, largest).env_steps < 2**31
     with pytest.raises(ValueError) as refused:
-        crl.plan(trainer(), largest, largest)
+        crl.plan(short_runs.trainer(), largest, largest)
     assert str(refused.value) == (
-        "`env_steps` of train is 2,147,483,647, which in whole collects of 40 are 2,147,483,680: at most 2^31 - 1 "
-        "can be counted."
+        "`env_steps` of train is 2,147,483,647, which in whole collects of 40 are 2,147,483,680 environment "
+        "steps: at most 2^31 - 1 can be counted."
     )
     with pytest.raises(ValueError) as refused:
-        crl.plan(trainer(updates=1_000), 100_000_000, 1_000)
+        crl.plan(short_runs.trainer(updates_per_collect=1_000), 100_000_000, 1_000)
     assert str(refused.value) == (
         "`env_steps` of train is 100,000,000, for which 2,500,000,000 updates are made: at most 2^31 - 1 can be "
         "counted."

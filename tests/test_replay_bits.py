@@ -6,11 +6,17 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import trainers
+from blank_env import BlankEnv
 
 import crl
 import envs
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.data.online import Online
+from crl.goals.geometric import Geometric
 
 TIME, ENVS, OBS, ACTION = 12, 6, 5, 2
+ENV = BlankEnv(OBS, 2, ACTION)
 RELATIVE, SMALLEST = 2.0**-11, 2.0**-25  # half a unit in the last place of a float16; of the least it holds
 
 
@@ -34,14 +40,17 @@ def trajectory() -> envs.Trajectory:
 
 def drawn(dtype, trajectory: envs.Trajectory) -> crl.Batch:
     replay = crl.Replay.empty(2 * TIME, ENVS, OBS, ACTION, 2, dtype).add(trajectory)
-    keys = jr.split(jr.key(1), 500)
-    return replay.sample(crl.GeometricGoals(0.9), keys, replay.steps_left())
+    spec = crl.BatchSpec(500, 1, 0, 1, Geometric(0.9), None, devices=1)
+    return crl.sampler(ENV, replay, spec)(jr.key(1))
 
 
 def test_what_is_sampled_is_that_of_32_bits_within_half_a_unit():
     half, full = (drawn(dtype, trajectory()) for dtype in (jnp.float16, jnp.float32))
     worst = 0.0
     for ours, exact in zip(jax.tree.leaves(half), jax.tree.leaves(full), strict=True):
+        if not jnp.issubdtype(exact.dtype, jnp.floating):
+            np.testing.assert_array_equal(ours, exact)
+            continue
         assert ours.dtype == exact.dtype == jnp.float32 and ours.shape == exact.shape
         error, bound = np.abs(ours - exact), RELATIVE * np.abs(exact) + SMALLEST
         assert (error <= bound).all()
@@ -60,17 +69,18 @@ def test_no_finite_number_becomes_infinite_and_what_is_not_finite_stays_so():
 
 @pytest.mark.parametrize("bits, dtype", [(16, jnp.float16), (32, jnp.float32)])
 def test_the_trainer_asks_for_it(bits: int, dtype):
-    algorithm = crl.ContrastiveRL(actor=eqx.nn.Linear, critic=eqx.nn.Linear, embedding=4)
-    trainer = crl.Trainer(
-        envs.PointMaze(), algorithm, num_envs=4, batch_size=16, capacity=100, prefill=50, replay_bits=bits
-    )
-    state = eqx.filter_eval_shape(trainer.init, jr.key(0))
-    assert state.replay.obs.dtype == state.replay.action.dtype == dtype
-    numbers = 100 * 4 * (4 + 2 + 2)
-    assert crl.plan(trainer, 1_000, 1_000).replay_bytes == numbers * bits // 8 + 100 * 4 * 4 + 8  # episodes; head, fill
+    algorithm = ContrastiveRL(actor=eqx.nn.Linear, critic=eqx.nn.Linear, embedding=4)
+    sizes = {"num_envs": 4, "batch_size": 16, "capacity_per_env": 100, "prefill_per_env": 50}
+    trainer = trainers.trainer(envs.PointMaze(), algorithm, **sizes, replay_bits=bits)
+    data = eqx.filter_eval_shape(trainer.init, jr.key(0)).data
+    ring = data.replay
+    assert {x.dtype for x in (ring.obs, ring.action, ring.achieved, ring.commanded)} == {jnp.dtype(dtype)}
+    numbers, flags = 100 * 4 * (4 + 2 + 2 + 2), 100 * 4 * (4 + 1)  # of an episode's number and whether it terminated
+    replay_bytes = numbers * bits // 8 + flags + 8  # head, fill
+    others = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves((data.episodes, data.memory, data.unstable)))
+    assert crl.plan(trainer, 1_000, 1_000).data_bytes == replay_bytes + others
 
 
 def test_other_sizes_are_refused():
-    algorithm = crl.ContrastiveRL(actor=eqx.nn.Linear, critic=eqx.nn.Linear)
-    with pytest.raises(ValueError, match=r"`replay_bits` of Trainer must be 32 or 16; got 8\."):
-        crl.Trainer(envs.PointMaze(), algorithm, replay_bits=8)
+    with pytest.raises(ValueError, match=r"^`replay_bits` of Online must be 32 or 16; got 8\.$"):
+        Online(replay_bits=8)

@@ -4,23 +4,26 @@ import shutil
 import signal
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import trainers
 
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
 
 SEEDS = (3, 5)
 
 
 def trainer() -> crl.Trainer:
     network = nets.Dense  # the loop does not care, and compiles in half the time
-    algorithm = crl.ContrastiveRL(actor=network, critic=network, embedding=8)
-    sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
-    return crl.Trainer(envs.PointMaze(), algorithm, **sizes)
+    algorithm = ContrastiveRL(actor=network, critic=network, embedding=8)
+    sizes = {"num_envs": 8, "unroll": 10, "prefill_per_env": 20, "capacity_per_env": 50}
+    return trainers.trainer(envs.PointMaze(), algorithm, **sizes, updates_per_collect=3, batch_size=16)
 
 
 def train(directory: Path, seeds: tuple[int, ...] = SEEDS, evaluate=None, **options) -> list[crl.TrainState]:
@@ -56,7 +59,7 @@ def test_each_seed_learns_what_it_learns_alone(together: tuple[Path, list[crl.Tr
     finally:
         run.close()
     assert jax.tree.structure(alone) == jax.tree.structure(states[index])
-    np.testing.assert_array_equal(states[index].replay.episode, alone.replay.episode)
+    np.testing.assert_array_equal(states[index].data.replay.episode, alone.data.replay.episode)
     for ours, theirs in zip(*map(jax.tree.leaves, (states[index].agent, alone.agent)), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
     mine, solo = lines(directory, SEEDS[index]), crl.read_metrics(run.metrics_file)
@@ -71,11 +74,11 @@ def test_each_seed_learns_what_it_learns_alone(together: tuple[Path, list[crl.Tr
 
 def test_snapshots_and_lines_of_every_seed(together: tuple[Path, list[crl.TrainState]]):
     directory, states = together
-    like = jax.eval_shape(lambda: states[0].agent)
+    like = eqx.filter_eval_shape(lambda: states[0].agent.networks)
     for seed, state in zip(SEEDS, states, strict=True):
-        step, agent = crl.load_agent(directory / f"seed{seed}", like)
+        step, networks = crl.load_networks(directory / f"seed{seed}", like)
         assert step == 400
-        np.testing.assert_array_equal(agent.networks.log_alpha, state.agent.networks.log_alpha)
+        np.testing.assert_array_equal(networks.log_alpha, state.agent.networks.log_alpha)
         assert lines(directory, seed)[-1]["env_steps"] == 400
 
 
@@ -118,4 +121,4 @@ def test_they_go_on_from_the_newest_moment_that_all_hold(together: tuple[Path, l
 @pytest.mark.parametrize("seeds", [(0, 0), (0, -1), (True, 2), (0, 2**31)])
 def test_seeds_that_make_no_sense(seeds, tmp_path: Path):
     with pytest.raises(ValueError, match="`seeds` of train must be"):
-        crl.check_schedule(1, 1, 0, 1.0, 1.0, seeds)
+        crl.check_schedule(1, None, 1, 0, 1.0, 1.0, seeds)

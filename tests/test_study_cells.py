@@ -36,8 +36,13 @@ def built(cell: study_grid.Cell) -> dict:
     cell.configuration.check()
     composition.load(cell.configuration)
     arguments = composition.build_arguments(cell.configuration, crl.train, given=("run",))
-    arguments["networks"] = eqx.filter_eval_shape(arguments["trainer"].agent, jr.key(0)).networks
-    some = {k: b for k, b in cell.configuration.bindings.items() if k.selector.startswith(("envs.", "nets.", "crl.C"))}
+    trainer = arguments["trainer"]
+    arguments["networks"] = trainer.algorithm.networks(eqx.filter_eval_shape(trainer.agent, jr.key(0)))
+    some = {
+        k: b
+        for k, b in cell.configuration.bindings.items()
+        if k.selector.startswith(("envs.", "nets.", "crl.algorithms."))
+    }
     used = composition.operative(cell.configuration, crl.train)
     composition.refuse_unused(replace(cell.configuration, bindings=some), used)
     return arguments
@@ -85,3 +90,12 @@ def test_stitching_trains_on_short_ways_and_tests_on_the_farthest_goals(size: st
         assert (train.maze.walls == test.maze.walls).all()
         assert (test.maze.starts / test.maze.cell_size).tolist() == [[1, 1]]
         assert (test.maze.goals / test.maze.cell_size).tolist() == [[3, 1], [3, 2], [3, 3]]
+
+
+@pytest.mark.parametrize("method", ["gcbc", "td3"])
+def test_methods_on_an_open_maze_start_and_ask_everywhere(method: str):
+    (cell,) = cells(f"study/open_maze_{method}.gin")
+    trainer = built(cell)["trainer"]
+    assert type(trainer.algorithm).__module__ == f"crl.algorithms.{method}"
+    maze = trainer.env.maze
+    assert len(maze.starts) == 25 and len(maze.goals) == 24 and len(maze.walls) == 24, "no inner walls"

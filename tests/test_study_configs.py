@@ -18,13 +18,13 @@ from tool_runs import as_a_user, settings
 
 import crl
 import nets
-from crl.contrastive import Networks
+from crl.algorithms.contrastive import Networks
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "configs/study"
-PARTS = ("laptop", "paper")
+PARTS = ("laptop", "paper", "open_maze")
 ALL = [file for file in sorted(FOLDER.glob("*.gin")) if file.stem not in PARTS]
-ELSEWHERE = ("collector_swap", "stitching", "push_easy")  # in test_study_cells.py and test_study_published.py
+ELSEWHERE = ("collector_swap", "stitching", "push_easy", "open_maze")  # in test_study_{cells,published}.py
 STUDIES = [file for file in ALL if not file.stem.startswith(ELSEWHERE)]
 
 
@@ -78,7 +78,7 @@ def _check(cell: study_grid.Cell, size: str) -> None:
     trainer = _build(cell)["trainer"]
     networks = _networks(cell, trainer)
     said = {word: int(n) for word, n in re.findall(r"(actor_depth|depth|width|batch_size)(\d+)", cell.name)}
-    shared = reading.read([FOLDER / f"{size}.gin"])
+    shared = reading.read([ROOT / "configs/algo/contrastive.gin", FOLDER / f"{size}.gin"])
     assert trainer.batch_size == said.get("batch_size", shared.value("crl.Trainer.batch_size"))
     actors = said.get("actor_depth", 4 if "critic_depth" in cell.name else said["depth"])
     for net in (networks.actor, networks.critic.phi, networks.critic.psi):

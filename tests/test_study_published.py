@@ -33,7 +33,7 @@ def published(*settings: str):
 def test_the_reproduction_is_the_papers_run_with_the_papers_numbers(monkeypatch):
     cells, seeds = study_grid.read([str(CONFIG)], [])
     assert [cell.name for cell in cells] == ["depth4", "depth8"] and seeds == (0,)
-    paper = reading.read([ROOT / "configs/algo/crl.gin", ROOT / "configs/net/residual.gin"])
+    paper = reading.read([ROOT / "configs/algo/contrastive.gin", ROOT / "configs/train.gin"])
     with as_a_user(monkeypatch):
         for cell, depth in zip(cells, (4, 8), strict=True):
             for key, binding in paper.bindings.items():

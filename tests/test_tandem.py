@@ -11,29 +11,32 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
+import trainers
 from jaxtyping import PyTree
 from tool_runs import as_a_user
 
 import crl
 import envs
 import nets
-from crl.tandem import Tandem
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.algorithms.tandem import Pair, Tandem
 
 SEED, STEPS, EVERY = 3, 320, 160
 
 
-def algorithm(network: Callable) -> crl.ContrastiveRL:
+def algorithm(network: Callable) -> ContrastiveRL:
     adam = optax.adam(1e-2)
-    return crl.ContrastiveRL(network, network, embedding=8, actor_optimizer=adam, critic_optimizer=adam)
+    return ContrastiveRL(network, network, embedding=8, actor_optimizer=adam, critic_optimizer=adam)
 
 
-def deep_algorithm(depth: int) -> crl.ContrastiveRL:
+def deep_algorithm(depth: int) -> ContrastiveRL:
     return algorithm(partial(nets.ResidualMLP, width=16, depth=depth))
 
 
 def trainer(algorithm: crl.AbstractAlgorithm) -> crl.Trainer:
-    sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 20, "batch_size": 32, "capacity": 50}
-    return crl.Trainer(envs.PointMaze(starts="RG", episode_length=15), algorithm, **sizes)
+    sizes = {"num_envs": 8, "unroll": 10, "prefill_per_env": 20, "capacity_per_env": 50}
+    env = envs.PointMaze(starts="RG", episode_length=15)
+    return trainers.trainer(env, algorithm, **sizes, updates_per_collect=20, batch_size=32)
 
 
 class Trained:
@@ -78,17 +81,12 @@ def assert_same_bits(one: PyTree, other: PyTree) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
-def of(agent: crl.Agent, name: str) -> crl.Agent:
-    """The agent of one of the two, without its optimiser."""
-    return crl.Agent(getattr(agent.networks, name), None)
-
-
 def test_the_collector_does_not_feel_its_learner(shallow: Trained, deep: Trained):
     ours, theirs = (trained.state for trained in (shallow, deep))
     assert ours.updates == theirs.updates == 60
-    assert_same_bits((ours.env, ours.replay), (theirs.env, theirs.replay))
-    assert_same_bits(ours.agent.networks.collector, theirs.agent.networks.collector)
-    assert_same_bits(ours.agent.optimizer.collector, theirs.agent.optimizer.collector)
+    assert_same_bits(ours.data, theirs.data)
+    assert_same_bits(ours.agent.collector.networks, theirs.agent.collector.networks)
+    assert_same_bits(ours.agent.collector.optimizers, theirs.agent.collector.optimizers)
     for mine, other in zip(shallow.lines, deep.lines, strict=True):
         for name in mine:
             if name.startswith("train/collector_"):
@@ -98,7 +96,7 @@ def test_the_collector_does_not_feel_its_learner(shallow: Trained, deep: Trained
 
 def test_a_learner_that_never_acts_learns(shallow: Trained):
     """It is like its collector in everything but its keys."""
-    networks = shallow.state.agent.networks
+    networks = shallow.algorithm.networks(shallow.state.agent)
     assert not np.array_equal(networks.learner.actor.head.weight, networks.collector.actor.head.weight)
     for name in ("train/critic_loss", "train/collector_critic_loss"):
         first, last = (shallow.lines[i][name] for i in (0, -1))
@@ -107,36 +105,38 @@ def test_a_learner_that_never_acts_learns(shallow: Trained):
 
 
 def test_who_acts_and_who_is_tested(deep: Trained):
-    obs, goal, action = jnp.array([1.0, 2.0, 0.1, -0.1]), jnp.array([3.0, 1.0]), jnp.array([0.5, -0.5])
-    agent, tandem = deep.state.agent, deep.algorithm
+    obs, goal = jnp.array([1.0, 2.0, 0.1, -0.1]), jnp.array([3.0, 1.0])
+    tandem = deep.algorithm
+    networks = tandem.networks(deep.state.agent)
     for key in (None, jr.key(0)):
-        learners = tandem.learner.policy(of(agent, "learner"), obs, goal, key)
-        collectors = tandem.collector.policy(of(agent, "collector"), obs, goal, key)
+        learners, _ = tandem.learner.policy(networks.learner).act((), obs, goal, key)
+        collectors, _ = tandem.collector.policy(networks.collector).act((), obs, goal, key)
         assert np.abs(learners - collectors).max() > 1e-3
-        np.testing.assert_array_equal(tandem.policy(agent, obs, goal, key), learners)
-        np.testing.assert_array_equal(tandem.explore(agent, obs, goal, key), collectors)
-        np.testing.assert_array_equal(deep.evaluated[-1](obs, goal, key), learners)
-    energy = tandem.learner.energy(of(agent, "learner"), obs, action, goal)
-    assert tandem.energy(agent, obs, action, goal) == energy
-    assert tandem.collector.energy(of(agent, "collector"), obs, action, goal) != energy
+        np.testing.assert_array_equal(tandem.policy(networks).act((), obs, goal, key)[0], learners)
+        np.testing.assert_array_equal(tandem.explorer(networks).act((), obs, goal, key)[0], collectors)
+        np.testing.assert_array_equal(deep.evaluated[-1].act((), obs, goal, key)[0], learners)
+    value = tandem.learner.value(networks.learner, obs, goal)
+    assert tandem.value(networks, obs, goal) == value
+    assert tandem.collector.value(networks.collector, obs, goal) != value
 
 
 def test_the_collector_fills_the_replay(deep: Trained):
-    """A step of the trainer acts with `explore`: with the learner's networks taken away, nothing changes."""
-    arrays, rest = eqx.partition(deep.state.agent.networks.learner, eqx.is_array)
+    """A step of the trainer acts with `explorer`: with the learner's networks taken away, nothing changes."""
+    arrays, rest = eqx.partition(deep.state.agent.learner.networks, eqx.is_array)
     zeros = eqx.combine(jax.tree.map(jnp.zeros_like, arrays), rest)
-    maimed = eqx.tree_at(lambda state: state.agent.networks.learner, deep.state, zeros)
+    maimed = eqx.tree_at(lambda state: state.agent.learner.networks, deep.state, zeros)
     collect = eqx.filter_jit(trainer(deep.algorithm).collect)
     one, other = collect(deep.state), collect(maimed)
-    assert_same_bits(one.replay, other.replay)
-    assert not np.array_equal(one.replay.action, deep.state.replay.action)
+    assert_same_bits(one.data, other.data)
+    assert not np.array_equal(one.data.replay.action, deep.state.data.replay.action)
 
 
 def test_a_snapshot_holds_both(deep: Trained):
-    like = eqx.filter_eval_shape(lambda: deep.state.agent)
-    step, agent = crl.load_agent(deep.directory, like)
-    assert step == STEPS and agent.optimizer is None
-    assert_same_bits(agent.networks, deep.state.agent.networks)
+    networks = deep.algorithm.networks(deep.state.agent)
+    like = eqx.filter_eval_shape(deep.algorithm.build, trainer(deep.algorithm).env, jr.key(0))
+    step, stored = crl.load_networks(deep.directory, like)
+    assert step == STEPS
+    assert_same_bits(stored, networks)
 
 
 def test_each_does_its_own_update():
@@ -145,14 +145,13 @@ def test_each_does_its_own_update():
     agent = tandem.init(env, jr.key(0))
     rng = np.random.default_rng(0)
     sizes = (env.obs_size, env.action_size, env.goal_size)
-    batch = crl.Batch(*(jnp.asarray(rng.normal(size=(6, size)).astype(np.float32)) for size in sizes))
+    batch = trainers.batch(*(jnp.asarray(rng.normal(size=(6, size)).astype(np.float32)) for size in sizes))
     updated, metrics = eqx.filter_jit(tandem.update)(agent, batch, jr.key(1))
     keys = jr.split(jr.key(1))
     for name, key, prefix in (("collector", keys[0], "train/collector_"), ("learner", keys[1], "train/")):
-        before = crl.Agent(*(getattr(part, name) for part in (agent.networks, agent.optimizer)))
-        after, its = eqx.filter_jit(getattr(tandem, name).update)(before, batch, key)
-        assert_same_bits(getattr(updated.networks, name), after.networks)
-        assert_same_bits(getattr(updated.optimizer, name), after.optimizer)
+        after, its = eqx.filter_jit(getattr(tandem, name).update)(getattr(agent, name), batch, key)
+        assert_same_bits(getattr(updated, name).networks, after.networks)
+        assert_same_bits(getattr(updated, name).optimizers, after.optimizers)
         for metric, value in its.items():
             assert metrics.pop(prefix + metric.removeprefix("train/")) == value, metric
     assert not metrics
@@ -168,14 +167,37 @@ def test_the_plan_counts_both():
     assert both.parameters == dict(zip(names, counts, strict=True))
     for size in ("flops_per_update", "agent_bytes", "snapshot_bytes"):
         assert getattr(both, size) == getattr(one, size) + getattr(other, size)
-    assert both.replay_bytes == one.replay_bytes
+    assert both.data_bytes == one.data_bytes
 
 
 @pytest.mark.parametrize("key", [None, 0])
 def test_an_algorithm_explores_by_its_policy(key: int | None):
     plain, env = algorithm(eqx.nn.Linear), envs.PointMaze()
-    arguments = plain.init(env, jr.key(0)), jnp.ones(4), jnp.ones(2), None if key is None else jr.key(key)
-    np.testing.assert_array_equal(plain.explore(*arguments), plain.policy(*arguments))
+    networks = plain.build(env, jr.key(0))
+    arguments = (), jnp.ones(4), jnp.ones(2), None if key is None else jr.key(key)
+    explored, chosen = (policy.act(*arguments)[0] for policy in (plain.explorer(networks), plain.policy(networks)))
+    np.testing.assert_array_equal(explored, chosen)
+
+
+def test_what_starts_and_what_is_built_are_each_ones_own():
+    tandem, env = Tandem(algorithm(eqx.nn.Linear), algorithm(eqx.nn.Linear)), envs.PointMaze()
+    networks = tandem.build(env, jr.key(0))
+    assert isinstance(networks, Pair)
+    assert not np.array_equal(networks.collector.actor.weight, networks.learner.actor.weight)
+    assert_same_bits(tandem.networks(tandem.start(networks, jr.key(1))), networks)
+
+
+def test_two_that_read_batches_of_other_sizes_are_refused():
+    class Far(ContrastiveRL):
+        horizon: int = eqx.field(default=3, init=False)
+
+    far = Far(eqx.nn.Linear, eqx.nn.Linear)
+    with pytest.raises(ValueError) as refused:
+        Tandem(algorithm(eqx.nn.Linear), far)
+    assert str(refused.value) == (
+        "`collector` and `learner` of Tandem must read batches of one horizon, lookahead and sequence; got (1, 0, 1) "
+        "and (3, 0, 1)."
+    )
 
 
 @pytest.mark.parametrize("name", ["collector", "learner"])
@@ -183,6 +205,10 @@ def test_what_is_no_algorithm_is_refused(name: str, monkeypatch):
     both = {"collector": algorithm(eqx.nn.Linear), "learner": algorithm(eqx.nn.Linear)} | {name: eqx.nn.Linear}
     with (
         as_a_user(monkeypatch),
-        pytest.raises(ValueError, match=f"`{name}` of Tandem must be an algorithm .in gin: @{name}/crl.Contras"),
+        pytest.raises(ValueError) as refused,
     ):
         Tandem(**both)
+    assert str(refused.value) == (
+        f"`{name}` of Tandem must be an algorithm with a value (in gin: @{name}/contrastive.ContrastiveRL()); got "
+        f"{eqx.nn.Linear!r}."
+    )

@@ -270,7 +270,7 @@ def test_a_seed_that_no_run_has(capsys, run, seed):
 
 def test_trust_config_lifts_the_check(capsys, run):
     with (run / "config.gin").open("a") as file:
-        file.write("import json\ncrl.Trainer.goals = @json.loads()\njson.loads.s = 'null'\n")
+        file.write("import json\ncrl.Trainer.actor_goals = @json.loads()\njson.loads.s = 'null'\n")
     assert "imports `json`" in mistake(capsys, "--run_dir", run)
     # Past the check it is built, and the snapshot is what is wrong then.
     for file in stored_arrays(run, "480"):

@@ -61,7 +61,7 @@ def test_wrong_flags(capsys, arguments, message):
     [
         ("crl.train.sed = 1", "`crl.train` has no parameter `sed`; did you mean seed?"),
         ("crl.Trainr.unroll = 1", "`crl.Trainr` does not exist; did you mean Trainer?"),
-        ("crl.ContrastiveRL.energy = @crl.l3", "`crl.l3` does not exist"),
+        ("contrastive.ContrastiveRL.energy = @crl.l3", "`crl.l3` does not exist"),
         (
             "critc/nets.ResidualMLP.depth = 8",
             "the scope `critc` of `critc/nets.ResidualMLP.depth` is unknown",
@@ -78,10 +78,10 @@ def test_wrong_flags(capsys, arguments, message):
         ("evaluation.Evaluator.env = 'u_maze'", "`env` of Evaluator must be an environment"),
         ("crl.train.trackers = 3", "`trackers` of train must be a tuple of trackers"),
         ("crl.train.trackers = ('x',)", "`trackers` of train must be a tuple of trackers"),
-        ("crl.infonce.logsumexp_penalty = 'x'", "`logsumexp_penalty` of infonce must be a number"),
+        ("infonce.infonce.logsumexp_penalty = 'x'", "`logsumexp_penalty` of infonce must be a number"),
         ("envs.PointMaze.episode_length = 10_000_000_000", "`episode_length` must be a positive integer below 2^31"),
-        ("crl.Trainer.num_envs = 64.0", "`num_envs` of Trainer must be an integer >= 1; got 64.0"),
-        ("crl.Trainer.num_envs = '64'", "`num_envs` of Trainer must be an integer >= 1; got '64'"),
+        ("online.Online.num_envs = 64.0", "`num_envs` of Online must be an integer >= 1; got 64.0"),
+        ("online.Online.num_envs = '64'", "`num_envs` of Online must be an integer >= 1; got '64'"),
         ("crl.train.env_steps = 1e5", "`env_steps` of train must be an integer"),
         ("crl.train.seed = -1", "`seed` of train must be an integer from 0"),
         (
@@ -98,12 +98,12 @@ def test_wrong_flags(capsys, arguments, message):
         ("envs.PointMaze.maze = 'v_maze'", "neither text with rows nor one of the layouts"),
         ("envs.PointMaze.engine = 'bullet'", "bullet"),
         ("crl.Trainer.batch_size = 1_000_000", "`batch_size` of Trainer must not exceed the replay's"),
-        ("crl.ContrastiveRL.random_goals = 2", "`random_goals` of ContrastiveRL must be a number from 0 to 1"),
+        ("contrastive.ContrastiveRL.random_goals = 2", "`random_goals` of ContrastiveRL must be a number from 0 to 1"),
         ("optax.cosine_decay_schedule.init_value = 'x'", "`actor_optimizer` of ContrastiveRL cannot update a number"),
-        ("crl.GeometricGoals.discount = 1.5", "`discount` of GeometricGoals must be"),
-        ("crl.ContrastiveRL.actor = @actor/nets.Dense()", "Dense needs `in_size` and `out_size`"),
+        ("geometric.Geometric.discount = 1.5", "`discount` of Geometric must be"),
+        ("contrastive.ContrastiveRL.actor = @actor/nets.Dense()", "Dense needs `in_size` and `out_size`"),
         ("crl.Trainer.devices = 3", "must be a multiple of `devices` 3"),
-        ("crl.Trainer.capacity = 100_000_000", "This run needs about"),
+        ("online.Online.capacity_per_env = 100_000_000", "This run needs about"),
     ],
 )
 def test_wrong_configurations(capsys, setting, message):
@@ -120,8 +120,8 @@ def test_a_module_that_does_not_exist(capsys, tmp_path):
 
 def test_the_sentence_names_the_line_of_the_binding(capsys, tmp_path):
     file = tmp_path / "a.gin"
-    file.write_text(f"import crl\ninclude '{QUICKSTART[1]}'\n\ncrl.Trainer.unroll = 0\n")
-    assert "`unroll` of Trainer must be an integer >= 1; got 0. (a.gin:4)" in mistake(capsys, "--gin", str(file))
+    file.write_text(f"import crl\ninclude '{QUICKSTART[1]}'\n\ncrl.data.online.Online.unroll = 0\n")
+    assert "`unroll` of Online must be an integer >= 1; got 0. (a.gin:4)" in mistake(capsys, "--gin", str(file))
 
 
 def test_dry_run_says_what_it_takes_and_writes_nothing(capsys):
@@ -140,7 +140,7 @@ def test_dry_run_says_what_it_takes_and_writes_nothing(capsys):
 
 @pytest.mark.parametrize(
     "resource, setting",
-    [("memory", "Trainer.capacity = 16_000_000"), ("disk", "train.eval_every = 1")],
+    [("memory", "Online.capacity_per_env = 16_000_000"), ("disk", "train.eval_every = 1")],
 )
 def test_too_little_memory_or_disk(capsys, resource, setting):
     arguments = ["launch.py", *QUICKSTART, *settings(setting, "train.env_steps = 2_000_000_000")]
@@ -182,7 +182,7 @@ def test_a_directory_with_other_things_is_refused_and_kept(capsys, tmp_path, nam
     (tmp_path / name).mkdir()
     (tmp_path / name / "mine").write_text("mine")
     before = content(tmp_path)
-    wrong = settings(*TINY, "Trainer.devices = 16", "Trainer.num_envs = 16")
+    wrong = settings(*TINY, "Trainer.devices = 16", "Online.num_envs = 16")
     sentence = mistake(capsys, *QUICKSTART, *wrong, "--run_dir", str(tmp_path))
     assert "is not empty and holds no config.gin" in sentence
     assert content(tmp_path) == before
@@ -203,7 +203,7 @@ def test_a_path_that_may_not_be_read_is_one_sentence(capsys, monkeypatch):
 
 
 def test_a_run_that_cannot_start_leaves_nothing(capsys):
-    settings_of_16 = settings(*TINY, "Trainer.devices = 16", "Trainer.num_envs = 16")
+    settings_of_16 = settings(*TINY, "Trainer.devices = 16", "Online.num_envs = 16")
     assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *settings_of_16]) == exits.MISTAKE
     err = capsys.readouterr().err
     assert err.startswith("error: `devices` of Trainer is 16, but JAX sees 8") and err.count("\n") == 1
@@ -235,11 +235,11 @@ def test_a_run_leaves_what_tools_rely_on(finished):
         "threshold": 0.35,
     }
     assert meta["engine"] == "native" and meta["name"] == "quickstart" and meta["versions"]["jax"]
-    assert meta["command"].startswith("python ") and "Trainer.unroll" in meta["command"]
+    assert meta["command"].startswith("python ") and "Online.unroll" in meta["command"]
     lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     assert [line["env_steps"] for line in lines if "eval/success_any" in line] == [0, 240, 480]
     operative = (finished / "operative_config.gin").read_text()
-    assert "crl.Trainer.unroll = 20" in operative and "crl.train.checkpoint_minutes = 10.0" in operative
+    assert "crl.data.online.Online.unroll = 20" in operative and "crl.train.checkpoint_minutes = 10.0" in operative
     assert "actor/optax.adam.b1 = 0.9" in operative
 
 
@@ -253,7 +253,7 @@ def test_a_finished_run_says_so_and_changes_nothing(finished, capsys):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("Trainer.unroll = 10", "crl.Trainer.unroll is 20 there and 10 here"),
+        ("Online.unroll = 10", "crl.data.online.Online.unroll is 20 there and 10 here"),
         ("envs.PointMaze.maze = 'u4_maze'", "envs.PointMaze.maze is 'u_maze' there and 'u4_maze' here"),
         ("train.seed = 1", "crl.train.seed is 0 there and 1 here"),
         ("actor/nets.ResidualMLP.depth = 8", "actor/nets.ResidualMLP.depth is not bound there and 8 here"),
@@ -322,7 +322,7 @@ def test_a_longer_run_goes_on_and_sigterm_stops_it(finished, tmp_path):
     run.terminate()
     out, err = run.communicate()
     assert run.returncode == 128 + signal.SIGTERM, out + err
-    assert "Stopped by SIGTERM" in err and "Going on from 480 steps" in out
+    assert "Stopped by SIGTERM" in err and "Resumed at env step 480 and update 12.\n" in out
     assert metrics.read_text().startswith(before)
     assert "crl.train.env_steps = 20000000" in (directory / "config.gin").read_text()
     assert (directory / "meta.json").read_text() == (finished / "meta.json").read_text()

@@ -12,7 +12,7 @@ from tool_runs import QUICKSTART, as_a_user, settings
 
 import crl
 
-DEEP = ("nets.ResidualMLP.depth = 16", "crl.Trainer.capacity = 100", "crl.Trainer.prefill = 62")
+DEEP = ("nets.ResidualMLP.depth = 16", "online.Online.capacity_per_env = 100", "online.Online.prefill_per_env = 62")
 
 
 @pytest.fixture(autouse=True)

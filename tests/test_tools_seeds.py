@@ -46,8 +46,8 @@ def test_a_directory_for_every_seed(tmp_path: Path, capsys: pytest.CaptureFixtur
     # And the run of one of them is that of the seed alone.
     assert run(*settings(*TINY, "train.seed = 4"), "--run_dir", str(base / "seed4")) == exits.SUCCESS
     assert f"This run is finished: {base / 'seed4' / 'report.html'}" in capsys.readouterr().out
-    assert run(*both, *settings("Trainer.unroll = 10")) == exits.MISTAKE
-    assert "holds another run: crl.Trainer.unroll is 20 there and 10 here" in capsys.readouterr().err
+    assert run(*both, *settings("Online.unroll = 10")) == exits.MISTAKE
+    assert "holds another run: crl.data.online.Online.unroll is 20 there and 10 here" in capsys.readouterr().err
     assert content(base) == before
 
 
@@ -71,7 +71,7 @@ def test_a_dry_run_counts_all_of_them(capsys: pytest.CaptureFixture[str]):
         assert run("--dry_run", *settings(f"train.seeds = {seeds}")) == exits.SUCCESS
         out = capsys.readouterr().out.splitlines()
         rows[seeds] = {line[:40].strip(): line[40:].strip() for line in out[1:]}
-    one, three = (float(rows[seeds]["memory: replay"].split()[0]) for seeds in rows)
+    one, three = (float(rows[seeds]["memory: replay and environments"].split()[0]) for seeds in rows)
     assert three == pytest.approx(3 * one, abs=0.02)
     assert "runs/quickstart/seed0 and runs/quickstart/seed1 and runs/quickstart/seed2" in out[0]
     assert content(Path()) == {}
@@ -92,7 +92,7 @@ def test_a_seed_that_can_name_no_directory(capsys: pytest.CaptureFixture[str], s
 def test_trackers_follow_several_seeds_and_know_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace())
     file = tmp_path / "mine.gin"
-    tracked = "import crl.wandb\ncrl.train.trackers = (@crl.wandb.Wandb(),)\ncrl.train.seeds = (0, 1)\n"
+    tracked = "from crl.trackers import wandb\ncrl.train.trackers = (@wandb.Wandb(),)\ncrl.train.seeds = (0, 1)\n"
     file.write_text(f"from __gin__ import dynamic_registration\nimport crl\ninclude '{QUICKSTART[1]}'\n{tracked}")
     configuration = reading.read([str(file)], ["critic/nets.ResidualMLP.depth = 8"])
     arguments = experiment.Experiment(configuration, "auto").arguments

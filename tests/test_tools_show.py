@@ -56,7 +56,7 @@ def test_what_is_tested_in_is_shown_when_asked_for(tmp_path: Path, capsys):
         ((), "--gin is missing: which task?"),
         (("--gin=nowhere.gin",), "there is no file nowhere.gin"),
         (("--gin", part("ant"), "--set", "envs.Ant.radius = -1.0"), "`radius` must be a positive number of metres"),
-        (("--gin", str(ROOT / "configs/algo/crl.gin")), "`crl.Trainer.env` is not bound"),
+        (("--gin", str(ROOT / "configs/algo/contrastive.gin")), "`crl.Trainer.env` is not bound"),
         (("--gin", part("ant"), "--agents=99"), "agents"),
         (("--gin", part("ant"), "--colour=red"), "colour"),
     ],

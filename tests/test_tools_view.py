@@ -89,7 +89,7 @@ def mistake(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
         (("--gin", PART, "--step", "240"), "it needs --run_dir"),
         (("--gin", PART, "--port", "70000"), "--port"),
         (("--gin", "nowhere.gin"), "nowhere.gin"),
-        (("--gin", str(ROOT / "configs/algo/crl.gin")), "`crl.Trainer.env` is not bound"),
+        (("--gin", str(ROOT / "configs/algo/contrastive.gin")), "`crl.Trainer.env` is not bound"),
         (("--gin", PART, "--set", "envs.PointMaze.maze = 'round'"), "Maze 'round' is neither"),
         (("--gin", PART, "--set", "evaluation.Evaluator.env = 3"), "Evaluator.env` must be an environment"),
         (("--run_dir", "nowhere"), "--run_dir nowhere does not exist"),

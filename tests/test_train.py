@@ -6,12 +6,14 @@ import signal
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.random as jr
 import pytest
 import short_runs
+import trainers
 from blank_env import BlankEnv
 from jaxtyping import Array, Int, Key
 
@@ -23,12 +25,13 @@ from crl._loop import CompiledSteps
 from crl._run import to_devices
 from crl._seeds import Seeds, Solo
 from crl._signals import BrokenOff, Signals
+from crl.algorithms.contrastive import ContrastiveRL
 
 
 class Traced(crl.Trainer):
     """A trainer that counts how often its parts are traced."""
 
-    def init(self, key: Key[Array, ""], agent: crl.Agent | None = None) -> crl.TrainState:
+    def init(self, key: Key[Array, ""], agent: Any = None) -> crl.TrainState:
         traces["init"] += 1
         return super().init(key, agent)
 
@@ -41,12 +44,19 @@ class Traced(crl.Trainer):
         return super().learn(state, updates, together)
 
 
-class TracedRL(crl.ContrastiveRL):
+class TracedPolicy(crl.TanhGaussianPolicy):
+    """A policy that counts how often it is traced."""
+
+    def act(self, memory, obs, goal, key):
+        traces["policy"] += 1
+        return super().act(memory, obs, goal, key)
+
+
+class TracedRL(ContrastiveRL):
     """An algorithm that counts how often its policy is traced."""
 
-    def policy(self, *arguments):
-        traces["policy"] += 1
-        return super().policy(*arguments)
+    def policy(self, networks) -> TracedPolicy:
+        return TracedPolicy(networks.actor)
 
 
 traces: Counter = Counter()
@@ -55,8 +65,8 @@ traces: Counter = Counter()
 def make_trainer(devices: int) -> Traced:
     network = nets.Dense  # the loop does not care, and compiles in half the time
     algorithm = TracedRL(actor=network, critic=network, embedding=8)
-    sizes = {"num_envs": 8, "unroll": 10, "prefill": 20, "updates": 3, "batch_size": 16, "capacity": 50}
-    return Traced(envs.PointMaze(), algorithm, devices=devices, **sizes)
+    sizes = {"num_envs": 8, "unroll": 10, "prefill_per_env": 20, "capacity_per_env": 50, "updates_per_collect": 3}
+    return trainers.trainer(envs.PointMaze(), algorithm, of=Traced, devices=devices, batch_size=16, **sizes)
 
 
 @pytest.mark.parametrize("program", [Solo, Seeds])
@@ -87,7 +97,7 @@ def test_a_whole_run_traces_each_part_once(tmp_path: Path):
         (state,) = crl.train(trainer, env_steps=800, eval_every=160, evaluate=evaluate, call_seconds=1e-6, run=run)
     finally:
         run.close()
-    assert (int(state.env_steps), int(state.updates)) == (800, 27)
+    assert (int(state.collects) * 80, int(state.updates)) == (800, 27)
     # init: its shapes, to restore into, and the state itself. policy: collect and six evaluations.
     assert traces == {"init": 2, "collect": 1, "learn": 1, "policy": 2}
 
@@ -217,16 +227,17 @@ def test_ctrl_c_waits_for_the_end_of_a_save():
 def test_ctrl_c_amid_a_save_leaves_a_state_that_is_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     save = crl.Run.save
 
-    def interrupted(run: crl.Run, state: crl.TrainState) -> None:
-        if state.env_steps == 40:
+    def interrupted(run: crl.Run, step: int, env_steps: int, updates: int, state: crl.TrainState) -> None:
+        if env_steps == 40:
             signal.raise_signal(signal.SIGINT)
-        save(run, state)
+        save(run, step, env_steps, updates, state)
+        run.wait()  # else a slow disk has the states of the next step skipped
 
     monkeypatch.setattr(crl.Run, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         short_runs.train(tmp_path, checkpoint_minutes=1e-9)
     like = eqx.filter_eval_shape(short_runs.trainer().init, jr.key(0))
-    assert int(crl.load_state(tmp_path, like).env_steps) == 40
+    assert int(crl.load_state(tmp_path, like).collects) == 1
 
 
 def test_what_nohup_has_ignored_stays_so():
@@ -244,12 +255,12 @@ def test_a_network_from_elsewhere_may_hold_more_than_arrays(tmp_path: Path):
     def mlp(in_size, out_size, *, key):
         return eqx.nn.MLP(in_size, out_size, 8, 1, key=key)  # its activations are leaves
 
-    env, algorithm = BlankEnv(obs=3, goal=2, action_size=1), crl.ContrastiveRL(mlp, mlp, embedding=4)
-    trainer = crl.Trainer(env, algorithm, num_envs=4, unroll=10, prefill=10, updates=2, batch_size=8, capacity=50)
+    env, algorithm = BlankEnv(obs=3, goal=2, action_size=1), ContrastiveRL(mlp, mlp, embedding=4)
+    trainer = short_runs.trainer(algorithm)
     for steps in (80, 160):  # the second goes on with what the first left
         (state,) = crl.train(trainer, steps, 80, evaluation.Evaluator(env, 2), run=crl.Run(tmp_path))
-        assert (int(state.env_steps), int(state.updates)) == (steps, steps // 40 * 2)
-    like = eqx.filter_eval_shape(algorithm.init, env, jr.key(0))
-    step, agent = crl.load_agent(tmp_path, like)
-    assert step == 160 and agent.networks.actor.activation is state.agent.networks.actor.activation
-    assert eqx.tree_equal(agent.networks, state.agent.networks)
+        assert (int(state.collects), int(state.updates)) == (steps // 40, steps // 40 * 2)
+    like = eqx.filter_eval_shape(algorithm.build, env, jr.key(0))
+    step, networks = crl.load_networks(tmp_path, like)
+    assert step == 160 and networks.actor.activation is state.agent.networks.actor.activation
+    assert eqx.tree_equal(networks, state.agent.networks)

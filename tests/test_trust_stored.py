@@ -188,6 +188,21 @@ def test_runs_of_our_own_parts_leave_no_note(tmp_path: Path):
     assert not (tmp_path / "state").exists()
 
 
+def test_ones_own_run_on_a_file_is_known_and_a_stranger_s_reads_none(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "meta.json").write_text("{}")
+    file = tmp_path / "run" / "config.gin"
+    file.write_text("import crl\nimport crl.data.offline\ncrl.Trainer.data = @crl.data.offline.Offline()\n")
+    assert checked(file) == (
+        " this stored configuration names `crl.data.offline.Offline`, which is no part of a run, so nothing of it is "
+        "run (--trust_config runs it all the same; then it can do whatever you can do)."
+    )
+    trust.remember(reading.read([file]), [file.read_text()])
+    assert checked(file) == ""
+    file.write_text(file.read_text() + "crl.data.offline.Offline.file = '/etc/passwd'\n")
+    assert checked(file)
+
+
 def test_a_user_without_a_home_is_told_of_the_flag(mine: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.delenv("HOME", raising=False)

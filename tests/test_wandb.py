@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from crl import Started
-from crl.wandb import Wandb
+from crl.trackers.wandb import Wandb
 
 
 class Service:
@@ -50,10 +50,18 @@ def test_lines_arrive_at_their_step(service: Service):
     tracker = Wandb(name="n")
     tracker.started(Started(Path("/runs/quick"), "0a" * 16, 3))
     for step in (10, 20):
-        tracker({"env_steps": step, "train/critic_loss": 1.5})
+        tracker({"env_steps": step, "updates": 2 * step, "train/critic_loss": 1.5})
     assert service.asked[0]["name"] == "n"
-    lines = [{"env_steps": step, "train/critic_loss": 1.5} for step in (10, 20)]
+    lines = [{"env_steps": step, "updates": 2 * step, "train/critic_loss": 1.5} for step in (10, 20)]
     assert service.logged == [("0a" * 16, line["env_steps"], line) for line in lines]
+
+
+def test_lines_of_a_run_without_environment_steps_arrive_at_their_update(service: Service):
+    tracker = Wandb()
+    tracker.started(Started(Path("/runs/offline"), "0a" * 16, 3))
+    for updates in (0, 10, 20):
+        tracker({"env_steps": 0, "updates": updates})
+    assert [step for _, step, _ in service.logged] == [0, 10, 20]
 
 
 def test_each_seed_has_a_run_of_its_own(service: Service):

@@ -17,6 +17,9 @@ from bench_sizes import depths, sizes
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.data.online import Online
+from crl.goals.geometric import Geometric
 
 HEADER = f"{'depth':>5} {'cache':>5}   seconds: import   init collect  learn prefill update    all   compiled"
 _STAGES = ("import", "init", "collect", "learn", "prefill", "update", "all")
@@ -50,21 +53,20 @@ def measure(depth: int, rows: int) -> dict[str, float]:
     jax.devices()
     seconds = {"import": since_start()}
     network = partial(nets.ResidualMLP, depth=depth, remat=0)
-    algorithm = crl.ContrastiveRL(actor=network, critic=network)
-    trainer = crl.Trainer(envs.Humanoid(engine="native"), algorithm, num_envs=rows, batch_size=256, capacity=1_000)
-    collects = -(-trainer.prefill // trainer.unroll)
+    algorithm, data = ContrastiveRL(actor=network, critic=network), Online(num_envs=rows, capacity_per_env=1_000)
+    trainer = crl.Trainer(envs.Humanoid(engine="native"), algorithm, data, Geometric(), batch_size=256)
     began = time.perf_counter()
     agent = eqx.filter_jit(lambda key: trainer.agent(key))(jr.key(0))
     state = eqx.filter_jit(lambda key, agent: trainer.init(key, agent))(jr.key(0), agent)
-    jax.block_until_ready(state.replay.obs)
+    jax.block_until_ready(state.data.replay.obs)
     seconds["init"], began = _lap(began)
     collect = _compiled(lambda state: trainer.collect(state), state)
     seconds["collect"], began = _lap(began)
     learn = _compiled(lambda state, updates: trainer.learn(state, updates), state, jnp.int32(1))
     seconds["learn"], began = _lap(began)
-    for _ in range(collects):
+    for _ in range(data.collects_before_updates):
         state = collect(state)
-    jax.block_until_ready(state.replay.obs)
+    jax.block_until_ready(state.data.replay.obs)
     seconds["prefill"], began = _lap(began)
     jax.block_until_ready(learn(state, jnp.int32(1)).updates)
     seconds["update"], _ = _lap(began)

@@ -17,6 +17,9 @@ from bench_turns import in_turns, ratio, shown
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.data.online import Online
+from crl.goals.geometric import Geometric
 
 HEADER = f"{'depth':>5} {'batch':>5} {'width':>5}   GFLOP/s: BLAS    XLA  chain blocks   pair update   "
 TURNS, STEPS = 15, 10  # a turn has at least so many steps, of which the first waits for memory
@@ -140,10 +143,12 @@ def _xla(operands: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, j
 def update_of(depth: int, batch: int, width: int, remat: int = 0) -> tuple[Callable[[Any], Any], Any]:
     """An update of contrastive RL with the humanoid's sizes, and what it updates: the arrays of an agent."""
     network = partial(nets.ResidualMLP, width=width, depth=depth, remat=remat)
-    algorithm = crl.ContrastiveRL(actor=network, critic=network)
+    algorithm = ContrastiveRL(actor=network, critic=network)
     env = envs.Humanoid(engine="native")
-    sizes, keys = (env.obs_size, env.action_size, env.goal_size), jr.split(jr.key(4), 3)
-    drawn = crl.Batch(*(jr.normal(key, (batch, size)) for key, size in zip(keys, sizes, strict=True)))
+    blank = crl.Trainer(env, algorithm, Online(), Geometric(), batch_size=batch).blank_batch()
+    read = (blank.obs, blank.action, blank.goal)
+    normal = [jr.normal(key, x.shape) for key, x in zip(jr.split(jr.key(4), 3), read, strict=True)]
+    drawn = eqx.tree_at(lambda batch: (batch.obs, batch.action, batch.goal), blank, normal)
     agent, static = eqx.partition(algorithm.init(env, jr.key(3)), eqx.is_array)
 
     def update(agent: Any) -> Any:

@@ -22,6 +22,9 @@ from matplotlib.figure import Figure
 import crl
 import envs
 import nets
+from crl.algorithms.contrastive import ContrastiveRL
+from crl.data.online import Online
+from crl.goals.geometric import Geometric
 
 HEADER = f"{'envs':>5} {'depth':>5}   env steps/s updates/s  acting   GB  first update"
 UPDATES_PER_STEP = 249 / 3_968  # 249 updates of 256 after 62 steps of 64 environments
@@ -51,10 +54,9 @@ def measure(rows: int, depth: int) -> dict[str, float]:
     """
     before = held_bytes()
     network = partial(nets.ResidualMLP, depth=depth, width=WIDTH)
-    algorithm = crl.ContrastiveRL(actor=network, critic=network)
-    trainer = crl.Trainer(
-        envs.Humanoid(engine="native"), algorithm, num_envs=rows, batch_size=BATCH, capacity=1_000, prefill=62
-    )
+    algorithm = ContrastiveRL(actor=network, critic=network)
+    data = Online(num_envs=rows, capacity_per_env=1_000, prefill_per_env=62)
+    trainer = crl.Trainer(envs.Humanoid(engine="native"), algorithm, data, Geometric(), batch_size=BATCH)
     state = eqx.filter_jit(lambda key: trainer.init(key))(jr.key(0))
     collect = eqx.filter_jit(lambda state: trainer.collect(state), donate="all")
     learn = eqx.filter_jit(lambda state, updates: trainer.learn(state, updates), donate="all")
@@ -103,7 +105,7 @@ def _timed(call: Callable[[], Any], held: list[crl.TrainState]) -> float:
     began = time.perf_counter()
     call()
     jax.block_until_ready(held[0].updates)
-    jax.block_until_ready(held[0].env_steps)
+    jax.block_until_ready(held[0].collects)
     return time.perf_counter() - began
 
 

@@ -15,6 +15,7 @@ from bench_turns import in_turns, ratio, shown
 
 import crl
 import envs
+from crl.goals.geometric import Geometric
 
 HEADER = f"{'envs':>5} {'bits':>4} {'batch':>5}   seconds, GB above the replay's own"
 BATCHES = 800  # of one cycle of the paper's
@@ -43,16 +44,18 @@ def measure(num_envs: int, batch: int, bits: int) -> dict[str, float]:
     dtype = jnp.float32 if bits == 32 else jnp.float16
     replay = _filled(env, num_envs, CAPACITY, dtype)
 
+    spec = crl.BatchSpec(batch, horizon=1, lookahead=0, sequence=0, goals=Geometric(), actor_goals=None, devices=1)
+
     @jax.jit
-    def draw(replay: crl.Replay, key: jax.Array) -> crl.Batch:
-        left = replay.steps_left()
+    def draw(replay: crl.Replay, key: jax.Array) -> tuple[jax.Array, ...]:
+        sample = crl.sampler(env, replay, spec)
 
-        def one(total: crl.Batch, key: jax.Array) -> tuple[crl.Batch, None]:
-            drawn = replay.sample(crl.GeometricGoals(), jr.split(key, batch), left)
-            return jax.tree.map(jnp.add, total, drawn), None  # the sum needs every number of every batch
+        def one(total: tuple[jax.Array, ...], key: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+            drawn = sample(key)
+            read = drawn.obs[:, 0], drawn.action[:, 0], drawn.goal  # what contrastive RL reads
+            return jax.tree.map(jnp.add, total, read), None  # the sum needs every number of every batch
 
-        sizes = (env.obs_size, env.action_size, env.goal_size)
-        zero = crl.Batch(*(jnp.zeros((batch, size)) for size in sizes))
+        zero = tuple(jnp.zeros((batch, size)) for size in (env.obs_size, env.action_size, env.goal_size))
         return jax.lax.scan(one, zero, jr.split(key, BATCHES))[0]
 
     before = held_bytes()

@@ -83,12 +83,12 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
     import results
 
     found = devices.check(FLAGS.device)
-    trainer, agent, seed = saved_agent.load(configuration, directory, step)
+    trainer, networks, seed = saved_agent.load(configuration, directory, step)
     usual = saved_agent.evaluator(configuration, trainer.env)
     evaluator = saved_agent.evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
     origin["learned"] = results.learned(directory, step)
-    test = results.Test(evaluator, trainer.algorithm, agent, seed, step, origin, FLAGS.policy)
+    test = results.Test(evaluator, trainer.algorithm, networks, seed, step, origin, FLAGS.policy)
     other = step if out is None and step != saved_agent.step(directory, None) else None
     episodes = evaluator.size if out is None and evaluator.size != usual.size else None
     numbers = results.file_name(results.EVALUATION, FLAGS.policy, other, episodes)

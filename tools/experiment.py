@@ -15,7 +15,7 @@ import crl
 import evaluation
 
 _USED = "Every value in use."
-_SCHEDULE = ("env_steps", "eval_every", "seed", "checkpoint_minutes", "call_seconds", "seeds")
+_SCHEDULE = ("env_steps", "updates", "eval_every", "seed", "checkpoint_minutes", "call_seconds", "seeds")
 
 
 class Experiment:
@@ -43,8 +43,8 @@ class Experiment:
         self._check_types()
         with composition.building(configuration):
             crl.check_schedule(**{name: self.arguments[name] for name in _SCHEDULE})
-            env_steps, eval_every, seeds = (self.arguments[name] for name in ("env_steps", "eval_every", "seeds"))
-            self.plan = crl.plan(self.trainer, env_steps, eval_every, len(seeds) or 1)
+            sizes = {name: self.arguments[name] for name in ("env_steps", "updates", "eval_every")}
+            self.plan = crl.plan(self.trainer, **sizes, seeds=len(self.arguments["seeds"]) or 1)
         self.used = composition.operative(configuration, crl.train)
         composition.refuse_unused(configuration, self.used)
         self.arguments["config"] = {str(key): _plain(binding.value) for key, binding in self.used.bindings.items()}
@@ -64,8 +64,13 @@ class Experiment:
             )
         if not isinstance(trackers, tuple | list) or not all(map(callable, trackers)):
             raise UserError(
-                f"`trackers` of train must be a tuple of trackers (in gin: (@crl.wandb.Wandb(),)); got {trackers!r}."
+                f"`trackers` of train must be a tuple of trackers (in gin: (@wandb.Wandb(),)); got {trackers!r}."
             )
+
+    def step(self, state: crl.TrainState) -> int:
+        """Where a state is by the run's clock: environment steps, or updates where the run is counted in those."""
+        by_updates = self.arguments["updates"] is not None
+        return int(state.updates) if by_updates else int(state.collects) * self.trainer.steps_per_collect
 
     @property
     def evaluator(self) -> evaluation.Evaluator:

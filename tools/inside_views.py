@@ -1,5 +1,6 @@
 """What is inside the last agent of a run: maps, layers, embedding, replay; in numbers and two pictures."""
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +12,14 @@ import jax.random as jr
 import numpy as np
 import pages
 import saved_agent
+from block_norms import BlockNorms, block_norms
 from configuration import Configuration
 from exits import UserError
 
 import crl
 import envs
 import evaluation
+from crl.algorithms.contrastive import ContrastiveRL
 
 NUMBERS, MAP, FIGURE = FILES = (pages.INSIDE, pages.MAP, pages.FIGURE)
 _BATCH, _EPISODES, _LONGEST = 512, 12, 5_000  # of the critic's batch; episodes that are embedded, and their steps
@@ -38,7 +41,7 @@ class Inside(NamedTuple):
     places: evaluation.Places | None
     maps: list[evaluation.ValueMap] | None
     why: str
-    norms: dict[str, crl.BlockNorms]
+    norms: dict[str, BlockNorms]
     ways: list[np.ndarray]
     goals: np.ndarray
     plane: evaluation.Plane
@@ -53,7 +56,7 @@ def look(configuration: Configuration, directory: Path) -> Inside:
     """
     saved = saved_agent.load(configuration, directory, saved_agent.step(directory, None))
     trainer, algorithm = saved.trainer, saved.trainer.algorithm
-    if not isinstance(algorithm, crl.ContrastiveRL):
+    if not isinstance(algorithm, ContrastiveRL):
         raise UserError(f"{directory} is a run of {type(algorithm).__name__}; only ContrastiveRL can be looked into.")
     like = eqx.filter_eval_shape(trainer.init, jr.key(0))
     try:
@@ -63,29 +66,27 @@ def look(configuration: Configuration, directory: Path) -> Inside:
     state = jax.tree.map(lambda x: jax.numpy.asarray(x) if isinstance(x, np.ndarray) else x, state)
     networks = state.agent.networks
     draw, loss, start, episodes = jr.split(jr.key(saved.seed), 4)
-    batch = _batch(trainer, state.replay, draw)
+    batch = _batch(trainer, state.data.replay, draw)
     try:
-        norms = crl.block_norms(algorithm, networks, batch, loss)
+        norms = block_norms(algorithm, networks, batch, loss)
     except ValueError as e:
         raise UserError(str(e)) from e
     env = saved_agent.evaluator(configuration, trainer.env).env
-    policy = envs.deterministic(partial(algorithm.policy, state.agent))
+    policy = envs.deterministic(algorithm.policy(networks))
     places, maps, why = None, None, ""
-
-    def value(obs: jax.Array, goal: jax.Array) -> jax.Array:
-        return algorithm.energy(state.agent, obs, algorithm.policy(state.agent, obs, goal, None), goal)
-
     try:
-        places, maps = evaluation.value_maps(env, value, start)
+        places, maps = evaluation.value_maps(env, partial(algorithm.value, networks), start)
     except ValueError as e:
         why = str(e)
     ways, goals = _embedded(env, policy, networks.critic, episodes)
     try:
         plane = evaluation.principal_plane(np.concatenate(ways))
-        covered = _coverage(trainer.env, state.replay)
+        covered = _coverage(trainer.env, state.data.replay)
     except ValueError as e:
         raise UserError(f"{directory}: {e}") from e
-    return Inside(int(state.env_steps), places, maps, why, norms, ways, goals, plane, covered)
+    return Inside(
+        int(state.collects) * trainer.steps_per_collect, places, maps, why, norms, ways, goals, plane, covered
+    )
 
 
 def write(found: Inside, out: Path, origin: dict[str, Any]) -> dict[str, Any]:
@@ -154,8 +155,8 @@ def _numbers(one: evaluation.ValueMap) -> dict[str, Any]:
 
 
 def _batch(trainer: crl.Trainer, replay: crl.Replay, key: jax.Array) -> crl.Batch:
-    keys = jr.split(key, _BATCH)
-    return jax.jit(lambda replay: replay.sample(trainer.goals, keys, replay.steps_left()))(replay)
+    spec = dataclasses.replace(trainer.spec, batch_size=_BATCH, devices=1)
+    return jax.jit(lambda replay: crl.sampler(trainer.env, replay, spec)(key))(replay)
 
 
 def _embedded(

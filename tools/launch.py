@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
         run_directory.refuse_other(directory, _alone(configuration, seed), trusted)
     if FLAGS.dry_run:
         return _dry_run(configuration, runs)
-    if all(run_directory.finished(path, configuration.value("crl.train.env_steps")) for path in runs.values()):
+    if all(run_directory.finished(path, configuration) for path in runs.values()):
         for directory in runs.values():
             say(f"This run is finished: {directory / run_directory.REPORT}")
         return exits.SUCCESS
@@ -150,11 +150,11 @@ def _train(configuration: Configuration, runs: dict[int | None, Path], name: str
                     run_directory.withdraw(directory, made[directory])  # a run that could not start leaves nothing
             raise UserError(exits.sentence(e)) from e
         for state, (directory, record) in zip(states, records.items(), strict=True):
-            _report(experiment, state.agent, int(state.env_steps), directory, record.meta)
+            _report(experiment, state, directory, record.meta)
     return exits.SUCCESS
 
 
-def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, meta: dict[str, Any]) -> None:
+def _report(experiment: "Experiment", state: Any, directory: Path, meta: dict[str, Any]) -> None:
     """Tests the agent once more, with intervals, and draws what a person looks at when a run is over."""
     import pages
     import results
@@ -163,8 +163,9 @@ def _report(experiment: "Experiment", agent: Any, step: int, directory: Path, me
     import evaluation
 
     origin = {"directory": str(directory), "command": meta["command"], "devices": experiment.devices}
-    algorithm = experiment.trainer.algorithm
-    test = results.Test(experiment.evaluator, algorithm, agent, meta["seed"], step, origin)
+    algorithm, step = experiment.trainer.algorithm, experiment.step(state)
+    networks = algorithm.networks(state.agent)
+    test = results.Test(experiment.evaluator, algorithm, networks, meta["seed"], step, origin)
     say(results.table(test.numbers(directory)))
     records = crl.read_metrics(directory / run_directory.METRICS)
     crl.Folder(directory).write(pages.CURVE, evaluation.curve(records, meta["name"]))

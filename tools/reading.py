@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import made_by
 from configuration import Configuration, Key, Source, did_you_mean
 from exits import UserError, sentence
 from statements import (
@@ -33,7 +34,7 @@ def read(files: Sequence[str | Path], settings: Sequence[str] = ()) -> Configura
     the working directory, then in the project.
 
     Raises:
-        UserError: a file that is missing, is not gin, or uses a name it does not import.
+        UserError: a file that is missing, is not gin, uses a name it does not import, or is of another version.
     """
     configuration = Configuration()
     for file in files:
@@ -95,6 +96,8 @@ def _add_file(configuration: Configuration, path: Path, including: tuple[Path, .
     if len(configuration.sources) >= _MOST_FILES:
         raise UserError(f"{name}: a configuration has at most {_MOST_FILES} files, includes counted.")
     text, stored = read_file(path), is_stored(path)
+    if stored:
+        made_by.refuse_other_record(path, name)
     configuration.sources.append(Source(name, digest(text), stored))
     statements = _without_includes(parse(text, name)) if stored else parse(text, name)
     _add(configuration, statements, dict(_BUILTIN), (path.parent, target.parent), (*including, target))

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import exits
 import learning_curve
 import provenance
@@ -51,15 +50,14 @@ class Test:
         self,
         evaluator: evaluation.Evaluator,
         algorithm: crl.AbstractAlgorithm,
-        agent: crl.Agent,
+        networks: Any,
         seed: int,
         step: int,
         origin: dict[str, Any],
         acting: str = POLICIES[0],
     ):
-        # Of the structure it is evaluated in while training, for which the evaluator is compiled already.
         self.evaluator = evaluator
-        self.policy: envs.Policy = eqx.Partial(algorithm.policy, agent.acting())
+        self.policy: envs.Policy = algorithm.policy(crl.on_one_device(networks))
         if acting == "uniform":
             self.policy = envs.UniformPolicy(evaluator.env.action_size)
         self.acting = acting

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import made_by
 import trust
 from configuration import Configuration, Key
 from console import say
@@ -20,7 +21,7 @@ import crl
 CONFIG, OPERATIVE, META, REPORT = "config.gin", "operative_config.gin", "meta.json", "report.html"
 METRICS, LOCK = "metrics.jsonl", ".lock"
 # The arguments of `crl.train` that change what is watched and kept, not what is learned.
-_WATCHING = ("env_steps", "eval_every", "evaluate", "checkpoint_minutes", "call_seconds", "trackers")
+_WATCHING = ("env_steps", "updates", "eval_every", "evaluate", "checkpoint_minutes", "call_seconds", "trackers")
 
 _MOST = 1_000  # references followed before they are taken to be endless
 
@@ -49,12 +50,13 @@ def stored(directory: Path, flag: str = "--run_dir") -> Configuration | None:
     `flag` is what the user named the place by.
 
     Raises:
-        UserError: it is not a directory, or holds other things and no configuration.
+        UserError: it is not a directory, holds other things and no configuration, or is a run of another version.
     """
     if directory.exists() and not directory.is_dir():
         raise UserError(f"{flag} {directory} is a file.")
     folder = crl.Folder(directory)
     if folder.has(CONFIG):
+        made_by.refuse_other(directory)
         return read_text(folder.text(CONFIG), str(directory / CONFIG))
     if any(not _left_over(name) for name in folder.names()):
         raise UserError(f"{flag} {directory} is not empty and holds no {CONFIG}, so it is no run to resume.")
@@ -126,13 +128,14 @@ def learning(configuration: Configuration) -> dict[str, str]:
     return reached
 
 
-def finished(directory: Path, env_steps: Any) -> bool:
-    """Whether a run has made its `env_steps` and its report."""
-    folder = crl.Folder(directory)
-    if not (isinstance(env_steps, int) and folder.has(REPORT)):
+def finished(directory: Path, configuration: Configuration) -> bool:
+    """Whether a run has made all of its environment steps or updates, and its report."""
+    lengths = {name: configuration.value(f"crl.train.{name}") for name in ("env_steps", "updates")}
+    lengths = {name: value for name, value in lengths.items() if isinstance(value, int)}
+    if not lengths or not crl.Folder(directory).has(REPORT):
         return False
     records = crl.read_metrics(directory / METRICS)
-    return bool(records) and records[-1]["env_steps"] >= env_steps
+    return bool(records) and all(records[-1][name] >= value for name, value in lengths.items())
 
 
 def meta(directory: Path) -> dict[str, Any]:

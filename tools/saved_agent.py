@@ -19,12 +19,12 @@ class Saved(NamedTuple):
 
     Attributes:
         trainer: the task, the algorithm and the sizes of a training step.
-        agent: what acts and judges, as it was at the step asked for.
+        networks: as they were at the step asked for.
         seed: of the run.
     """
 
     trainer: "crl.Trainer"
-    agent: "crl.Agent"
+    networks: Any
     seed: int
 
 
@@ -81,9 +81,9 @@ def load(configuration: Configuration, directory: Path, step: int) -> Saved:
     if not isinstance(trainer, crl.Trainer) or type(seed) is not int or not 0 <= seed < 2**31:
         raise UserError(f"{directory / run_directory.CONFIG} binds `crl.train.trainer` or `seed` to something else.")
     with composition.building(configuration):
-        like = eqx.filter_eval_shape(trainer.algorithm.init, trainer.env, jax.random.key(0))
-        _, agent = crl.load_agent(directory, like, step)
-    return Saved(trainer, agent, seed)
+        like = eqx.filter_eval_shape(trainer.algorithm.build, trainer.env, jax.random.key(0))
+        _, networks = crl.load_networks(directory, like, step)
+    return Saved(trainer, networks, seed)
 
 
 def evaluator(configuration: Configuration, env: Any, episodes: int | None = None) -> "evaluation.Evaluator":

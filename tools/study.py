@@ -16,6 +16,7 @@ from typing import Any
 
 import devices
 import exits
+import made_by
 import reading
 import remat
 import run_directory
@@ -31,7 +32,7 @@ from study_table import Table
 
 import crl
 
-_SIZES = ("nets.", "crl.Trainer", "crl.train")  # what has numbers that change no program but in its sizes
+_SIZES = ("nets.", "crl.Trainer", "crl.train", "crl.data.")  # what has numbers that change no program but in its sizes
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_multi_string("gin", [], "The study; may be given several times, the later wins.", flag_values=FLAGS)
@@ -64,6 +65,7 @@ def main(argv: Sequence[str]) -> int:
     whole = reading.read(FLAGS.gin, FLAGS.set)
     published, thresholds = study_published.read(whole, cells), study_grid.thresholds(whole)
     out = run_directory.given(FLAGS.out) if FLAGS.out else Path("runs") / Path(FLAGS.gin[0]).stem
+    made_by.refuse_other(out, "study")
     devices.prepare(FLAGS.device)
     with _sparing():
         cells = [_resolved(cell, [run_directory.of_seed(out / cell.name, seed) for seed in seeds]) for cell in cells]
@@ -97,7 +99,7 @@ def _job(run: study_grid.Run, out: Path) -> study_slots.Job:
         command.append("--trust_config")
     log = Path("logs") / f"{run.cell.name}_{run.directory.name}.log"
     job = study_slots.Job(run, command, crl.Folder(out).place(log))
-    if run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps")):
+    if run_directory.finished(run.directory, run.cell.configuration):
         job.state = study_slots.FINISHED
     else:
         job.look()

@@ -74,7 +74,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _finished(run: Run) -> bool:
-    return run_directory.finished(run.directory, run.cell.configuration.value("crl.train.env_steps"))
+    return run_directory.finished(run.directory, run.cell.configuration)
 
 
 def _rising(values: Sequence[dict[str, str]]) -> bool:

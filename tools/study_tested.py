@@ -72,10 +72,10 @@ def test(study: Path, cells: Sequence[Cell], episodes: int | None, origin: dict[
 def _numbers(run: Path, episodes: int | None, origin: dict[str, Any], trusted: bool) -> dict[str, Any]:
     configuration = saved_agent.read(run, trusted)
     step = saved_agent.step(run, None)
-    trainer, agent, seed = saved_agent.load(configuration, run, step)
+    trainer, networks, seed = saved_agent.load(configuration, run, step)
     usual = saved_agent.evaluator(configuration, trainer.env)
     evaluator = saved_agent.evaluator(configuration, trainer.env, episodes)
-    whole = results.Test(evaluator, trainer.algorithm, agent, seed, step, {"directory": str(run), **origin})
+    whole = results.Test(evaluator, trainer.algorithm, networks, seed, step, {"directory": str(run), **origin})
     name = results.file_name(pages.EVALUATION, episodes=None if evaluator.size == usual.size else evaluator.size)
     found = whole.numbers(run, name)
     if name == pages.EVALUATION and crl.Folder(run).has(run_directory.REPORT):

@@ -21,7 +21,7 @@ _HEAD = """# All tasks
 
 Written by `python tools/tasks.py`; speeds by `python tools/bench.py physics --json results/physics/summary.json`. Every
 task is a file of `configs/env`. Train on one with `python tools/launch.py --gin configs/env/NAME.gin
---gin configs/algo/crl.gin --gin configs/net/residual.gin`, look at it with `python tools/show.py --gin
+--gin configs/algo/contrastive.gin --gin configs/train.gin`, look at it with `python tools/show.py --gin
 configs/env/NAME.gin`.
 
 *Luck* is what policies that know nothing reach in {n} episodes in the layout agents are tested in: uniform actions,

@@ -36,7 +36,9 @@ GIN = ("gin.macro", "gin.singleton")
 # The two names of kernel files (`_x.py`) that a run is made of and that are not Equinox modules.
 _KERNEL = ("crl.train", "evaluation.Evaluator")
 # A tracker that may send to a service with the reader's credentials: for `crl.train.trackers` and nothing else.
-_TRACKER, _TRACKERS = "crl.wandb.Wandb", "crl.train.trackers"
+_TRACKER, _TRACKERS = "crl.trackers.wandb.Wandb", "crl.train.trackers"
+# What reads a file of a name that the configuration gives: a stranger's could name any of the reader's.
+_FILES = ("crl.data.offline.Offline",)
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z", re.ASCII)
 _LIFT = "--trust_config runs it all the same; then it can do whatever you can do"
 
@@ -75,7 +77,7 @@ def remember(configuration: Configuration, texts: Iterable[str]) -> None:
     The note is kept outside the run, where a stranger cannot forge it: digests of the texts and of the modules named.
     """
     modules = _own_modules(configuration)
-    if modules:
+    if modules or any(selector in _FILES for _, selector, _ in _names(configuration)):
         own.add([*map(reading.digest, texts), *filter(None, (own.module_digest(name) for name in modules))])
 
 
@@ -130,16 +132,17 @@ def _check_words(configuration: Configuration, strangers: Container[str]) -> Non
 def allowed(selector: str) -> bool:
     """Whether a stored configuration may name what stands at `selector`, a path from a package.
 
-    Of optax: the functions in `OPTAX`. Of ours: what a package exports in `__all__`, or what one of its
-    extension points (`x.py`, not `_x.py`) defines; and of that, from kernel files, only Equinox modules and
-    `_KERNEL`, because other kernel functions and classes write and read files. `nets` has none of those.
+    Of optax: the functions in `OPTAX`. Of ours: what a package exports in `__all__` (and tasks, which `envs` finds by
+    the names of their files), or what one of its extension points (`x.py` or `folder/x.py`, no part of it with a `_` in
+    front) defines; and of that, from kernel files, only Equinox modules and `_KERNEL`, because other kernel functions
+    and classes write and read files. `nets` has none of those. Nothing that reads a file.
     """
-    if "." not in selector:
+    if "." not in selector or selector in _FILES:
         return False
     package, *path, name = selector.split(".")
     if package == "optax":
         return not path and name in OPTAX
-    if package not in OURS or len(path) > 1 or any(part.startswith("_") for part in (*path, name)):
+    if package not in OURS or len(path) > 2 or any(part.startswith("_") for part in (*path, name)):
         return False
     if not _importable(".".join((package, *path))):
         return False
@@ -147,11 +150,11 @@ def allowed(selector: str) -> bool:
     if path:
         target = vars(module).get(name)
         return callable(target) and getattr(target, "__module__", None) == module.__name__
-    if name not in module.__all__:
-        return False
-    target = getattr(module, name)
+    target = getattr(module, name, None)
     if inspect.ismodule(target) or not callable(target):
         return False
+    if name not in module.__all__:  # a task that `envs` finds by its name
+        return _is_extension(target, package)
     if package == "nets" or selector in _KERNEL:
         return True
     return _is_extension(target, package) or _is_equinox_module(target)

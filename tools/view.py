@@ -89,12 +89,11 @@ def _agent(directory: Path) -> "tuple[envs.AbstractEnv, dict[str, envs.Policy]]"
     configuration = saved_agent.read(directory, FLAGS.trust_config)
     step = saved_agent.step(directory, FLAGS.step)
     devices.check(FLAGS.device)
-    trainer, agent, _ = saved_agent.load(configuration, directory, step)
-    import equinox as eqx
-
+    trainer, networks, _ = saved_agent.load(configuration, directory, step)
+    import crl
     import envs
 
-    policy: envs.Policy = eqx.Partial(trainer.algorithm.policy, agent.acting())
+    policy = trainer.algorithm.policy(crl.on_one_device(networks))
     env = saved_agent.evaluator(configuration, trainer.env).env
     return env, {f"agent after {step:,} steps": envs.deterministic(policy)}
 

@@ -1,4 +1,6 @@
-"""Contrastive reinforcement learning with networks of any depth.
+"""Goal-conditioned reinforcement learning with networks of any depth.
+
+Algorithms, laws of goals, sources of data, losses, energies and trackers are modules of the folders of these names.
 
 Names are imported when they are first used: who reads a run directory need not wait for JAX.
 """
@@ -7,29 +9,38 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._actor import TanhGaussian as TanhGaussian
+    from ._actor import TanhGaussianPolicy as TanhGaussianPolicy
     from ._algorithm import AbstractAlgorithm as AbstractAlgorithm
-    from ._algorithm import Agent as Agent
+    from ._algorithm import AbstractValueAlgorithm as AbstractValueAlgorithm
+    from ._algorithm import Mean as Mean
     from ._algorithm import Metrics as Metrics
-    from ._block_norms import BlockNorms as BlockNorms
-    from ._block_norms import block_norms as block_norms
+    from ._batch import Batch as Batch
+    from ._batch import BatchSpec as BatchSpec
     from ._checkpoint import CheckpointError as CheckpointError
     from ._checkpoint import Checkpoints as Checkpoints
     from ._cost import matmul_flops as matmul_flops
+    from ._data import AbstractData as AbstractData
     from ._folder import Folder as Folder
     from ._folder import is_plain as is_plain
-    from ._goals import GeometricGoals as GeometricGoals
+    from ._goal_law import COMMANDED as COMMANDED
+    from ._goal_law import OTHER as OTHER
+    from ._goal_law import AbstractGoalLaw as AbstractGoalLaw
     from ._json import FileError as FileError
     from ._json import parse_object as parse_object
     from ._json import to_json as to_json
     from ._loop import NonFinite as NonFinite
     from ._loop import evaluation_key as evaluation_key
     from ._memory import memory_available as memory_available
+    from ._mesh import on_one_device as on_one_device
+    from ._optimizer import apply_optimizer as apply_optimizer
+    from ._optimizer import optimizer_or_adam as optimizer_or_adam
     from ._plan import Plan as Plan
     from ._plan import plan as plan
-    from ._replay import Batch as Batch
     from ._replay import Replay as Replay
     from ._run import Run as Run
-    from ._saved import load_agent as load_agent
+    from ._sampling import sampler as sampler
+    from ._saved import load_networks as load_networks
     from ._saved import load_state as load_state
     from ._saved import read_metrics as read_metrics
     from ._saved import snapshot_steps as snapshot_steps
@@ -43,70 +54,72 @@ if TYPE_CHECKING:
     from ._train import train as train
     from ._trainer import Trainer as Trainer
     from ._trainer import TrainState as TrainState
-    from .contrastive import ContrastiveRL as ContrastiveRL
-    from .energies import dot as dot
-    from .energies import l2 as l2
-    from .losses import infonce as infonce
-    from .losses import symmetric_infonce as symmetric_infonce
 
 _LATER = {
     "AbstractAlgorithm": "_algorithm",
+    "AbstractData": "_data",
+    "AbstractGoalLaw": "_goal_law",
     "AbstractTracker": "_tracker",
-    "Agent": "_algorithm",
-    "Batch": "_replay",
-    "BlockNorms": "_block_norms",
+    "AbstractValueAlgorithm": "_algorithm",
+    "Batch": "_batch",
+    "BatchSpec": "_batch",
+    "COMMANDED": "_goal_law",
     "CheckpointError": "_checkpoint",
     "Checkpoints": "_checkpoint",
-    "ContrastiveRL": "contrastive",
     "FileError": "_json",
     "Folder": "_folder",
-    "GeometricGoals": "_goals",
     "Interrupted": "_train",
+    "Mean": "_algorithm",
     "Metrics": "_algorithm",
     "NonFinite": "_loop",
+    "OTHER": "_goal_law",
     "Plan": "_plan",
     "Replay": "_replay",
     "Run": "_run",
     "STOP_SIGNALS": "_signals",
     "Schedule": "_schedule",
     "Started": "_tracker",
+    "TanhGaussian": "_actor",
+    "TanhGaussianPolicy": "_actor",
     "TrainState": "_trainer",
     "Trainer": "_trainer",
     "Unbreakable": "_stream",
-    "block_norms": "_block_norms",
+    "apply_optimizer": "_optimizer",
     "check_schedule": "_schedule",
-    "dot": "energies",
     "evaluation_key": "_loop",
-    "infonce": "losses",
     "is_plain": "_folder",
-    "l2": "energies",
-    "load_agent": "_saved",
+    "load_networks": "_saved",
     "load_state": "_saved",
     "matmul_flops": "_cost",
     "memory_available": "_memory",
+    "on_one_device": "_mesh",
+    "optimizer_or_adam": "_optimizer",
     "parse_object": "_json",
     "plan": "_plan",
     "read_metrics": "_saved",
+    "sampler": "_sampling",
     "snapshot_steps": "_saved",
-    "symmetric_infonce": "losses",
     "to_json": "_json",
     "train": "_train",
 }
 
 __all__ = [
+    "COMMANDED",
+    "OTHER",
     "STOP_SIGNALS",
     "AbstractAlgorithm",
+    "AbstractData",
+    "AbstractGoalLaw",
     "AbstractTracker",
-    "Agent",
+    "AbstractValueAlgorithm",
     "Batch",
-    "BlockNorms",
+    "BatchSpec",
     "CheckpointError",
     "Checkpoints",
-    "ContrastiveRL",
     "FileError",
     "Folder",
-    "GeometricGoals",
     "Interrupted",
+    "Mean",
     "Metrics",
     "NonFinite",
     "Plan",
@@ -114,25 +127,26 @@ __all__ = [
     "Run",
     "Schedule",
     "Started",
+    "TanhGaussian",
+    "TanhGaussianPolicy",
     "TrainState",
     "Trainer",
     "Unbreakable",
-    "block_norms",
+    "apply_optimizer",
     "check_schedule",
-    "dot",
     "evaluation_key",
-    "infonce",
     "is_plain",
-    "l2",
-    "load_agent",
+    "load_networks",
     "load_state",
     "matmul_flops",
     "memory_available",
+    "on_one_device",
+    "optimizer_or_adam",
     "parse_object",
     "plan",
     "read_metrics",
+    "sampler",
     "snapshot_steps",
-    "symmetric_infonce",
     "to_json",
     "train",
 ]

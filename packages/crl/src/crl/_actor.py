@@ -1,9 +1,14 @@
 """The tanh-Gaussian policy of the paper (SAC's: Haarnoja et al. 2018, arXiv 1812.05905, appendix C)."""
 
+from collections.abc import Callable
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import jax.random as jr
+from jaxtyping import Array, Float, Key
+
+from envs import AbstractPolicy
 
 _LOG_STD_MIN, _LOG_STD_MAX = -5.0, 2.0
 
@@ -39,3 +44,34 @@ class TanhGaussian(eqx.Module):
         slope = 4 * jax.nn.sigmoid(2 * x) * jax.nn.sigmoid(-2 * x)
         normal = -0.5 * noise**2 - self.log_std - 0.5 * jnp.log(2 * jnp.pi)
         return jnp.tanh(x), jnp.sum(normal - jnp.log(slope + 1e-6))
+
+    def log_prob(self, action: Float[Array, " action"]) -> Float[Array, ""]:
+        """The log density of an action in [-1, 1], with the guard of `sample`.
+
+        Actions are cut at +-(1 - 1e-6) first: at 1 itself the inverse of the tanh is infinite.
+        """
+        inside = jnp.clip(action, -1 + 1e-6, 1 - 1e-6)
+        noise = (jnp.arctanh(inside) - self.mean) * jnp.exp(-self.log_std)
+        normal = -0.5 * noise**2 - self.log_std - 0.5 * jnp.log(2 * jnp.pi)
+        return jnp.sum(normal - jnp.log(1 - inside**2 + 1e-6))
+
+
+class TanhGaussianPolicy(AbstractPolicy[tuple[()]]):
+    """Draws from the `TanhGaussian` of a network's head; without a key, its mode.
+
+    Attributes:
+        actor: (state, goal) -> the head of a `TanhGaussian`, 2 numbers an action.
+    """
+
+    actor: Callable[[Float[Array, " input"]], Float[Array, " two_actions"]]
+
+    def start(self) -> tuple[()]:
+        return ()
+
+    def act(
+        self, memory: tuple[()], obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
+    ) -> tuple[Float[Array, " action"], tuple[()]]:
+        distribution = TanhGaussian.from_head(self.actor(jnp.concatenate([obs, goal])))
+        if key is None:
+            return distribution.mode(), memory
+        return distribution.sample(jr.normal(key, distribution.mean.shape))[0], memory

@@ -1,65 +1,83 @@
 """What the trainer needs to know of a learning algorithm, and nothing more."""
 
 import abc
-from typing import Any
+from typing import Generic, TypeVar
 
 import equinox as eqx
-import jax
+import jax.random as jr
 from jaxtyping import Array, Float, Key
 
-from envs import AbstractEnv
+from envs import AbstractEnv, AbstractPolicy
 
-from ._replay import Batch
+from ._batch import Batch
 
-Metrics = dict[str, Float[Array, ""]]
+State = TypeVar("State")
+Networks = TypeVar("Networks")
 
 
-class Agent(eqx.Module):
-    """Everything an algorithm learns.
+class Mean(eqx.Module):
+    """A metric of an update as a mean over cases of which a batch may hold none.
 
     Attributes:
-        networks: what acts and judges; any pytree. A snapshot holds this part alone.
-        optimizer: what learning alone needs (moments, counters); `None` in an agent read from a snapshot.
+        total: the sum over the cases.
+        count: how many there are; a record leaves out a metric without a case.
     """
 
-    networks: Any
-    optimizer: Any
-
-    def acting(self) -> "Agent":
-        """What acts and judges, on one device: without optimiser, and off a training mesh."""
-        arrays, rest = eqx.partition(Agent(self.networks, None), eqx.is_array)
-        return eqx.combine(jax.device_put(arrays, jax.devices()[0]), rest)
+    total: Float[Array, ""]
+    count: Float[Array, ""]
 
 
-class AbstractAlgorithm(eqx.Module):
-    """A goal-conditioned algorithm as pure functions of an explicit `Agent`."""
+Metrics = dict[str, Float[Array, ""] | Mean]
+"""Scalars of an update, named `train/...`: the same names always. One that is not finite stops the run."""
 
-    @abc.abstractmethod
-    def init(self, env: AbstractEnv, key: Key[Array, ""]) -> Agent:
-        """A fresh agent for the sizes of `env`."""
 
-    @abc.abstractmethod
-    def policy(
-        self, agent: Agent, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
-    ) -> Float[Array, " action"]:
-        """The action, in [-1, 1], of one environment: a draw, or the deterministic one where `key` is `None`."""
+class AbstractAlgorithm(eqx.Module, Generic[State, Networks]):
+    """A goal-conditioned algorithm as pure functions of an explicit state.
 
-    def explore(
-        self, agent: Agent, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
-    ) -> Float[Array, " action"]:
-        """The action, in [-1, 1], of one environment that fills the replay; `policy` unless a method acts otherwise."""
-        return self.policy(agent, obs, goal, key)
+    `Networks` is what acts and is evaluated: all that a snapshot stores. `State` is that and whatever learning needs
+    besides: targets, optimisers, counters. Both are pytrees of the algorithm's own.
+    """
+
+    horizon: eqx.AbstractVar[int]
+    """Steps in a row of `Batch.obs` and `Batch.action`: n of n-step returns, the length of an action chunk."""
+    lookahead: eqx.AbstractVar[int]
+    """Steps of `Batch.achieved` and `Batch.reached`."""
+    sequence: eqx.AbstractVar[int]
+    """Goals of `Batch.goal_sequence`."""
 
     @abc.abstractmethod
-    def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
-        """One gradient step on one batch, and scalars named `train/...`."""
+    def build(self, env: AbstractEnv, key: Key[Array, ""]) -> Networks:
+        """Fresh networks for the sizes of `env`."""
 
     @abc.abstractmethod
-    def energy(
-        self,
-        agent: Agent,
-        obs: Float[Array, " obs"],
-        action: Float[Array, " action"],
-        goal: Float[Array, " goal"],
-    ) -> Float[Array, ""]:
-        """How near `goal` is from (`obs`, `action`) by the critic: larger is nearer. For value maps."""
+    def start(self, networks: Networks, key: Key[Array, ""]) -> State:
+        """The state in which learning begins from networks: targets are copies, optimisers fresh, counters 0."""
+
+    @abc.abstractmethod
+    def networks(self, state: State) -> Networks:
+        """What acts and is evaluated."""
+
+    @abc.abstractmethod
+    def update(self, state: State, batch: Batch, key: Key[Array, ""]) -> tuple[State, Metrics]:
+        """One gradient step on one batch."""
+
+    @abc.abstractmethod
+    def policy(self, networks: Networks) -> AbstractPolicy:
+        """What is evaluated."""
+
+    @abc.abstractmethod
+    def explorer(self, networks: Networks) -> AbstractPolicy:
+        """What fills the replay: `policy`, unless a method acts otherwise."""
+
+    def init(self, env: AbstractEnv, key: Key[Array, ""]) -> State:
+        """The state in which learning begins from scratch."""
+        build, start = jr.split(key)
+        return self.start(self.build(env, build), start)
+
+
+class AbstractValueAlgorithm(AbstractAlgorithm[State, Networks]):
+    """An algorithm that says how near a goal is: value maps and diagnostics ask for it by `isinstance`."""
+
+    @abc.abstractmethod
+    def value(self, networks: Networks, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        """The value of one state for a goal, at the action, or chunk of them, that `policy` takes: larger is nearer."""

@@ -1,4 +1,4 @@
-"""The parts of training that are not the order of things: start, compiled steps, saves, evaluations, lines."""
+"""Building blocks of `train`: initialisation, compilation, checkpoints, evaluation, logging."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +16,11 @@ from jaxtyping import Array, Key, PyTree
 
 from envs import Policy
 
+from ._mesh import on_one_device
 from ._numbers import scalars
 from ._progress import Display
 from ._run import Run, restore, to_devices
-from ._schedule import Schedule
+from ._schedule import Clock, Schedule
 from ._seeds import Seeds, Solo
 from ._signals import Signals
 from ._tracker import Started, Tracker, Trackers
@@ -28,8 +29,8 @@ from ._trainer import Trainer, TrainState
 # Of programs that run a single time: half the time to compile.
 _ONCE: dict[str, bool | str] = {"xla_backend_optimization_level": "0"}
 
-# What every line has of itself, whatever is evaluated.
-_OF_THE_LINE = ("env_steps", "updates", "seconds", "seed")
+# What every record has of itself, whatever is evaluated.
+_OF_THE_RECORD = ("env_steps", "updates", "seconds", "seed")
 
 Evaluate = Callable[[Policy, Key[Array, ""]], Mapping[str, Any]]
 
@@ -38,17 +39,17 @@ class NonFinite(ArithmeticError):
     """A loss, a gradient or a parameter became NaN or infinite."""
 
 
-def evaluation_key(seed: int, env_steps: int) -> Key[Array, ""]:
-    """The key of the evaluation after `env_steps`: the same in training and on a saved checkpoint."""
+def evaluation_key(seed: int, step: int) -> Key[Array, ""]:
+    """The key of the evaluation at a step of the run's clock: the same in training and on a saved checkpoint."""
     _, evaluation = jr.split(jr.key(seed))
-    return jr.fold_in(evaluation, env_steps)
+    return jr.fold_in(evaluation, step)
 
 
 def counts(state: TrainState) -> tuple[int, int]:
-    """Environment steps and updates, which all seeds have in common."""
-    steps, updates = (np.unique(np.asarray(x)).tolist() for x in (state.env_steps, state.updates))
-    (steps,), (updates,) = steps, updates
-    return steps, updates
+    """Collects and updates, which all seeds have in common."""
+    collects, updates = (np.unique(np.asarray(x)).tolist() for x in (state.collects, state.updates))
+    assert len(collects) == len(updates) == 1
+    return collects[0], updates[0]
 
 
 class CompiledSteps:
@@ -100,6 +101,7 @@ class Loop:
     def __init__(
         self,
         trainer: Trainer,
+        clock: Clock,
         evaluate: Evaluate | None,
         schedule: Schedule,
         trackers: Sequence[Tracker],
@@ -108,18 +110,23 @@ class Loop:
         signals: Signals,
         display: Display,
     ):
-        self.trainer, self.evaluate, self.eval_every = trainer, evaluate, schedule.eval_every
+        self.trainer, self.clock, self.evaluate = trainer, clock, evaluate
         self.seeds, self.together = schedule.seeds or (schedule.seed,), bool(schedule.seeds)
         self.trackers, self.config = Trackers(trackers, display.say), config
         self.runs, self.signals, self.display = runs, signals, display
         self.program = Seeds(trainer) if self.together else Solo(trainer)
         self.compiled = False
-        self.marked = (0, 0, time.monotonic())  # env steps, updates and time of the last line
+        self.marked = (0, 0, time.monotonic())  # env steps, updates and time of the last record
 
     @property
-    def logged(self) -> int:
-        """The environment steps of the last line that all runs have."""
+    def logged(self) -> tuple[int, int]:
+        """Environment steps and updates of the last record that all runs have."""
         return min(run.logged for run in self.runs)
+
+    def counts(self, state: TrainState) -> tuple[int, int]:
+        """Environment steps and updates."""
+        collects, updates = counts(state)
+        return self.clock.env_steps(collects), updates
 
     def start(self) -> tuple[TrainState, CompiledSteps]:
         """The state to begin with, on its devices: the runs' own, or a fresh one; and the steps from there."""
@@ -134,8 +141,8 @@ class Loop:
             state = self._fresh(like, keys)
         else:
             state = self.program.join(states)
-            self.display.say("Going on from {:,} steps and {:,} updates.".format(*counts(state)))
-        self.marked = (*counts(state), time.monotonic())
+            self.display.say("Resumed at env step {:,} and update {:,}.".format(*self.counts(state)))
+        self.marked = (*self.counts(state), time.monotonic())
         for seed, run in zip(self.seeds, self.runs, strict=True):
             self.trackers.started(Started(run.directory, run.identity, seed, self.together, self.config))
         return to_devices(state, self.program.shardings(state)), steps
@@ -159,65 +166,54 @@ class Loop:
         """Writes the states to go on from; `False` where the last are still being written and `wait` is not set."""
         if not wait and any(run.busy for run in self.runs):
             return False
+        step, moment = self.clock.step(counts(state)[0]), self.counts(state)
         with self.signals.saving():
             for run in self.runs:  # none drops an old state before all have the next
                 run.wait()
             for i, run in enumerate(self.runs):  # one by one: a state taken from among others is a copy
-                run.save(self.program.one(state, i))
+                run.save(step, *moment, self.program.one(state, i))
             for run in self.runs if wait else ():
                 run.wait()
         return True
 
     def check(self, state: TrainState, done: int, asked: int) -> None:
         """Stops the run at the first number that is not finite."""
-        if done == asked and all(np.isfinite(total).all() for total in state.totals.values()):
+        if done == asked and all(np.isfinite(sums.total).all() for sums in state.totals.values()):
             return
-        bad = [name for name, total in state.totals.items() if not np.isfinite(total).all()]
+        bad = [name for name, sums in state.totals.items() if not np.isfinite(sums.total).all()]
         directories = " and ".join(str(run.directory) for run in self.runs)
         raise NonFinite(
             f"Update {counts(state)[1]} made {', '.join(bad)} NaN or infinite; the run stops and the last saved "
             f"state and snapshots in {directories} are good."
         )
 
-    def evaluation_due(self, steps: int, total: int) -> bool:
-        """Whether `steps` is the first moment behind a multiple of `eval_every`, the start or the end."""
-        before = steps - self.trainer.steps_per_collect
-        return steps == 0 or steps >= total or steps // self.eval_every > before // self.eval_every
-
-    def line_due(self, steps: int, total: int) -> bool:
-        """Whether this moment leaves a line: it was evaluated or learned at."""
-        return self.evaluation_due(steps, total) or self.trainer.updates_due(steps) > 0
-
-    def log(self, state: TrainState, total: int) -> None:
-        """Evaluates where that is due, leaves the snapshots, and writes the line of this moment for every seed."""
-        steps, updates = counts(state)
-        speeds = self._speeds(steps, updates)
+    def log(self, state: TrainState) -> None:
+        """Evaluates where that is due, leaves the snapshots, and writes the record of every seed."""
+        moment = self.counts(state)
+        speeds = self._speeds(*moment)
         for i, (seed, run) in enumerate(zip(self.seeds, self.runs, strict=True)):
-            if run.logged < steps:
-                self._log(seed, run, self.program.one(state, i), total, speeds)
-        self.marked = (steps, updates, time.monotonic())
+            if run.logged < moment:
+                self._log(seed, run, self.program.one(state, i), speeds)
+        self.marked = (*moment, time.monotonic())
 
-    def _log(self, seed: int, run: Run, state: TrainState, total: int, speeds: dict[str, int | float]) -> None:
-        steps, updates = counts(state)
-        totals = {name: float(total) for name, total in state.totals.items()}
-        count, unstable = totals.pop("updates"), totals.pop("train/unstable")
-        metrics = {name: total / count for name, total in totals.items()} if count else {}
-        metrics |= speeds | {
-            "train/unstable": unstable,
-            "replay/fill": float(state.replay.fill) / self.trainer.capacity,
-            "memory/process_gb": psutil.Process().memory_info().rss / 1e9,
-        }
-        if self.evaluation_due(steps, total):
-            self.display.show("evaluate", steps, metrics)
-            agent = state.agent.acting()
-            run.snapshot(steps, updates, agent)
+    def _log(self, seed: int, run: Run, state: TrainState, speeds: dict[str, int | float]) -> None:
+        collects, updates = counts(state)
+        step, env_steps = self.clock.step(collects), self.clock.env_steps(collects)
+        sums = {name: (float(sums.total), float(sums.count)) for name, sums in state.totals.items()}
+        metrics = {name: total / count for name, (total, count) in sums.items() if count}
+        metrics |= speeds | self.trainer.data.metrics(state.data)
+        metrics["memory/process_gb"] = psutil.Process().memory_info().rss / 1e9
+        if self.clock.evaluation_due(collects):
+            self.display.show("evaluate", step, metrics)
+            algorithm = self.trainer.algorithm
+            networks = on_one_device(algorithm.networks(state.agent))
+            run.snapshot(step, env_steps, updates, networks)
             if self.evaluate is not None:
-                policy = eqx.Partial(self.trainer.algorithm.policy, agent)
-                found = self.evaluate(policy, evaluation_key(seed, steps))
-                metrics |= scalars(found, "what `evaluate` of train returns", _OF_THE_LINE)
-        line = run.log(steps, updates, metrics)
-        self.trackers(line | {"seed": seed} if self.together else line)
-        self.display.show("train", steps, line)
+                found = self.evaluate(algorithm.policy(networks), evaluation_key(seed, step))
+                metrics |= scalars(found, "what `evaluate` of train returns", _OF_THE_RECORD)
+        record = run.log(step, env_steps, updates, metrics)
+        self.trackers(record | {"seed": seed} if self.together else record)
+        self.display.show("train", step, record)
 
     def _speeds(self, steps: int, updates: int) -> dict[str, int | float]:
         steps_then, updates_then, then = self.marked

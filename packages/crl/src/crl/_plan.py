@@ -1,6 +1,7 @@
 """What a run would take: parameters, work, memory and disk, known before anything is compiled."""
 
 import math
+import operator
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from ._memory import host_memory_available, memory_available
 from ._mesh import data_mesh
 from ._numbers import Integer, integer
 from ._open_files import refuse_too_few_files
-from ._schedule import whole_collects
+from ._schedule import clock
 from ._trainer import Trainer, traced_update
 
 
@@ -28,8 +29,8 @@ class Plan:
         flops_per_update: matrix work of one update.
         env_steps, updates, collects: totals of the run.
         env_steps_per_update: environment steps taken for one gradient step.
-        replay_bytes: the ring.
-        agent_bytes: networks and optimiser.
+        data_bytes: what batches are drawn from, with the environments that make it.
+        agent_bytes: the state of the algorithm: networks, optimisers, targets.
         update_bytes: what one update needs at its worst moment besides the state (from above).
         snapshot_bytes: one agent snapshot on disk.
         snapshots: how many the run leaves.
@@ -43,7 +44,7 @@ class Plan:
     updates: int
     collects: int
     env_steps_per_update: float
-    replay_bytes: int
+    data_bytes: int
     agent_bytes: int
     update_bytes: int
     snapshot_bytes: int
@@ -54,21 +55,21 @@ class Plan:
     @property
     def state_bytes(self) -> int:
         """One resume state, in memory and on disk."""
-        return self.replay_bytes + self.agent_bytes
+        return self.data_bytes + self.agent_bytes
 
     @property
     def memory(self) -> dict[str, int]:
         """What each device holds while learning, by part, in bytes. CPU devices share one memory, with the host."""
         shared = 1 if _on_cpu() else self.devices
         parts = {
-            "replay": self.replay_bytes // shared,
+            "replay and environments": self.data_bytes // shared,
             "networks and optimiser": self.agent_bytes,
             "one update, at most": self.update_bytes // shared,
         }
         if _on_cpu():
             parts["copy while saving"] = self.copy_bytes
         elif self.seeds > 1:
-            parts["states of the seeds apart, at the end"] = self.replay_bytes // shared + self.agent_bytes
+            parts["states of the seeds apart, at the end"] = self.data_bytes // shared + self.agent_bytes
         return parts
 
     @property
@@ -115,13 +116,13 @@ class Plan:
         if self.memory_bytes > available:
             raise ValueError(
                 f"This run needs about {_gb(self.memory_bytes)} of memory and {_gb(available)} are free: lower "
-                f"`crl.Trainer.capacity`, `crl.Trainer.num_envs` or the depth, or set `nets.ResidualMLP.remat`."
+                f"the replay's `capacity_per_env` or `num_envs` or the depth, or set `remat` of the networks."
             )
         host = host_memory_available()
         if not _on_cpu() and self.copy_bytes > host:
             raise ValueError(
                 f"This run needs about {_gb(self.copy_bytes)} of the host's memory to save its state and {_gb(host)} "
-                f"are free: lower `crl.Trainer.capacity` or `crl.Trainer.num_envs`."
+                f"are free: lower the replay's `capacity_per_env` or `num_envs`."
             )
         there = next(parent for parent in (directory, *directory.absolute().parents) if parent.exists())
         held = sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())  # by a run gone on with
@@ -132,14 +133,21 @@ class Plan:
             )
 
 
-def plan(trainer: Trainer, env_steps: Integer, eval_every: Integer, seeds: int = 1) -> Plan:
-    """The plan of a run of `env_steps` that is evaluated every `eval_every` of them, for so many seeds together.
+def plan(
+    trainer: Trainer,
+    env_steps: Integer | None = None,
+    eval_every: Integer = 1_000_000,
+    seeds: int = 1,
+    updates: Integer | None = None,
+) -> Plan:
+    """The plan of a run of `env_steps` or `updates` that is evaluated every `eval_every` of them, for so many seeds.
 
     Raises:
         ValueError: more environment steps or updates than can be counted.
     """
-    env_steps, eval_every = integer(env_steps, "`env_steps` of plan"), integer(eval_every, "`eval_every` of plan")
-    collects = whole_collects(trainer, env_steps)
+    every = integer(eval_every, "`eval_every` of plan")
+    env_steps, updates = (None if total is None else operator.index(total) for total in (env_steps, updates))
+    run = clock(trainer, env_steps, updates, every)
     key = jr.key(0)
     state = eqx.filter_eval_shape(trainer.init, key)
     arrays, static = _split(state.agent)
@@ -148,20 +156,20 @@ def plan(trainer: Trainer, env_steps: Integer, eval_every: Integer, seeds: int =
             traced_update(trainer.algorithm, eqx.combine(arrays, static), batch, key), eqx.is_array
         )
     )(arrays, eqx.filter_eval_shape(trainer.blank_batch), key).jaxpr
-    updates = trainer.updates_due(collects * trainer.steps_per_collect)
+    networks = trainer.algorithm.networks(state.agent)
     agent_bytes = seeds * _tree_bytes(state.agent)
     return Plan(
-        parameters=_parameters(state.agent.networks),
+        parameters=_parameters(networks),
         flops_per_update=seeds * matmul_flops(update),
-        env_steps=collects * trainer.steps_per_collect,
-        updates=updates,
-        collects=collects,
-        env_steps_per_update=trainer.steps_per_collect / trainer.updates,
-        replay_bytes=seeds * _tree_bytes(state.replay),
+        env_steps=run.env_steps(run.collects),
+        updates=trainer.updates_due(run.collects),
+        collects=run.collects,
+        env_steps_per_update=trainer.steps_per_collect / trainer.updates_per_collect,
+        data_bytes=seeds * _tree_bytes(state.data),
         agent_bytes=agent_bytes,
         update_bytes=seeds * peak_bytes(update) - agent_bytes,
-        snapshot_bytes=seeds * _tree_bytes(state.agent.networks),
-        snapshots=2 + min(collects, env_steps // eval_every),
+        snapshot_bytes=seeds * _tree_bytes(networks),
+        snapshots=2 + min(run.collects, run.step(run.collects) // every),
         devices=trainer.devices,
         seeds=seeds,
     )

@@ -16,6 +16,9 @@ from ._folder import Folder
 from ._json import to_json
 from ._saved import IDENTITY, METRICS, RESUME, SNAPSHOTS, identity, metrics_lines
 
+_NOTHING = -1, -1
+_LOGGED = "logged_env_steps", "logged_updates"
+
 
 class Run:
     """Metrics, TensorBoard files, agent snapshots and resume states under one directory; closed by `with`.
@@ -24,7 +27,7 @@ class Run:
         directory: where everything lies, absolute; made where it is missing.
         identity: 32 hexadecimal digits, drawn for a new run; its checkpoints carry them.
         metrics_file: the records, one JSON object a line.
-        logged: the environment steps of the last record in `metrics.jsonl`, or -1.
+        logged: environment steps and updates of the last record in `metrics.jsonl`, or -1 and -1.
     """
 
     def __init__(self, directory: Path | str):
@@ -45,7 +48,7 @@ class Run:
             self._folder.write_json(IDENTITY, {"identity": self.identity})
         for checkpoints in (self._resume, self._snapshots):
             checkpoints.remove_leftovers()
-        self.logged: int = -1
+        self.logged: tuple[int, int] = _NOTHING
         self._board = Board(self.directory / "tb")
         self._started = time.monotonic()
 
@@ -60,28 +63,31 @@ class Run:
         """Whether a state is still being written; raises what went wrong where that failed."""
         return self._resume.busy
 
-    def save(self, state: PyTree) -> None:
+    def save(self, step: int, env_steps: int, updates: int, state: PyTree) -> None:
         """Writes a state to resume from, in the background, where it is not there already."""
-        env_steps, updates = int(state.env_steps), int(state.updates)
         moment = env_steps + updates
         if moment not in self.moments():
-            self._resume.save(moment, state, env_steps=env_steps, updates=updates, logged=self.logged)
+            logged = dict(zip(_LOGGED, self.logged, strict=True))
+            self._resume.save(moment, state, clock=step, env_steps=env_steps, updates=updates, **logged)
 
     def wait(self) -> None:
         """Returns when no state is being written any more; raises what went wrong while writing."""
         self._resume.wait()
 
-    def snapshot(self, env_steps: int, updates: int, agent: PyTree) -> None:
-        """Writes the agent as it is at an evaluation, where it is not there already."""
-        if env_steps not in self._snapshots.steps():
-            self._snapshots.save(env_steps, agent, updates=updates)
+    def snapshot(self, step: int, env_steps: int, updates: int, networks: PyTree) -> None:
+        """Writes the networks as they are at an evaluation, where they are not there already.
 
-    def log(self, env_steps: int, updates: int, metrics: dict[str, int | float]) -> dict[str, int | float]:
-        """Appends one record to `metrics.jsonl` and to TensorBoard's file, and returns it."""
+        `step` names the snapshot: `env_steps`, or `updates` where those are the run's clock.
+        """
+        if step not in self._snapshots.steps():
+            self._snapshots.save(step, networks, env_steps=env_steps, updates=updates)
+
+    def log(self, step: int, env_steps: int, updates: int, metrics: dict[str, int | float]) -> dict[str, int | float]:
+        """Appends one record to `metrics.jsonl` and to TensorBoard's file, there at `step`, and returns it."""
         line = {"env_steps": env_steps, "updates": updates, "seconds": round(self.seconds, 3), **metrics}
         self._folder.append(METRICS, to_json(line) + "\n")
-        self._board.write(env_steps, metrics)
-        self.logged = env_steps
+        self._board.write(step, metrics)
+        self.logged = env_steps, updates
         return line
 
     @property
@@ -105,42 +111,47 @@ class Run:
         """The state of a moment; `DamagedError` where it does not verify."""
         return self._resume.restore(like, moment)[1]
 
-    def rewind(self, moment: int, state: PyTree | None) -> list[str]:
-        """Returns to the state of a moment: what was written behind it is removed, or set aside.
+    def rewind(self, moment: int | None) -> list[str]:
+        """Returns to the state of a moment, or to none: what was written behind it is removed, or set aside.
 
         Returns:
             A sentence for what is missing of the run before that moment.
         """
-        self._resume.set_aside(after=moment)
-        env_steps, updates = (-1, -1) if state is None else (int(state.env_steps), int(state.updates))
+        self._resume.set_aside(after=-1 if moment is None else moment)
+        about = {} if moment is None else self._resume.record(moment)["about"]
+        step, env_steps, updates = (about.get(name, -1) for name in ("clock", "env_steps", "updates"))
         lines = metrics_lines(self.metrics_file)
         kept = [(line, one) for line, one in lines if one["env_steps"] <= env_steps and one["updates"] <= updates]
         if self._folder.has(METRICS):
             self._folder.write(METRICS, "".join(f"{line}\n" for line, _ in kept))
         if kept:
             last = kept[-1][1]
-            self.logged = int(last["env_steps"])
+            self.logged = int(last["env_steps"]), int(last["updates"])
             self._started -= last["seconds"]
-        self._snapshots.remove([step for step in self._snapshots.steps() if self._is_later(step, env_steps, updates)])
-        if state is None:
+        self._snapshots.remove([other for other in self._snapshots.steps() if self._is_later(other, step, updates)])
+        if moment is None:
             anew = f"{self.directory} holds no saved state: the run starts anew and replaces {len(lines)} records."
             return [anew] if lines else []
-        logged = self._resume.record(moment)["about"].get("logged", -1)
+        logged = tuple(about.get(name, -1) for name in _LOGGED)
         if self.logged >= logged:
             return []
         return [
-            f"{self.metrics_file} ends at env step {self.logged}, and this state was saved when it reached "
-            f"{logged}: the records between are lost; snapshots are kept."
+            f"{self.metrics_file} ends at {_reached(*self.logged)}, and this state was saved when it reached "
+            f"{_reached(*logged)}: the records between are lost; snapshots are kept."
         ]
 
-    def _is_later(self, step: int, env_steps: int, updates: int) -> bool:
-        """Whether a snapshot is of the run's future after `updates`: at one env step many updates may follow."""
-        if step != env_steps:
-            return step > env_steps
+    def _is_later(self, other: int, step: int, updates: int) -> bool:
+        """Whether the snapshot of step `other` is of the run's future after `updates`: many may follow at one step."""
+        if other != step:
+            return other > step
         try:
-            return self._snapshots.record(step)["about"].get("updates", -1) > updates
+            return self._snapshots.record(other)["about"].get("updates", -1) > updates
         except CheckpointError:
             return True  # it would be made anew
+
+
+def _reached(env_steps: int, updates: int) -> str:
+    return "its beginning" if env_steps < 0 else f"env step {env_steps} and update {updates}"
 
 
 def check_path(directory: Path) -> None:
@@ -165,14 +176,14 @@ def restore(runs: Sequence[Run], like: PyTree) -> tuple[list[PyTree] | None, lis
     held = [set(run.moments()) for run in runs]
     moments, damaged = set.intersection(*held), []
     if not any(held):
-        return None, [sentence for run in runs for sentence in run.rewind(-1, None)]
+        return None, [sentence for run in runs for sentence in run.rewind(None)]
     for moment in sorted(moments, reverse=True):
         try:
             states = [run.read(moment, like) for run in runs]
         except DamagedError as e:
             damaged.append(f"{e} An older one is used.")
             continue
-        lost = [sentence for run, state in zip(runs, states, strict=True) for sentence in run.rewind(moment, state)]
+        lost = [sentence for run in runs for sentence in run.rewind(moment)]
         return states, damaged + lost
     where = ", ".join(str(run.directory) for run in runs)
     reasons = " ".join(sentence.removesuffix(" An older one is used.") for sentence in damaged)

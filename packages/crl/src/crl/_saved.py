@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ._algorithm import Agent
 from ._checkpoint import CheckpointError, Checkpoints, steps
 from ._folder import RECORDS_LIMIT, Folder
 from ._json import FileError, parse_object
@@ -19,26 +18,26 @@ _COUNTS = ("env_steps", "updates", "seconds")
 
 
 def snapshot_steps(run_dir: Path | str) -> list[int]:
-    """The env steps of the agent snapshots of a run, oldest first."""
+    """The steps of the agent snapshots of a run, oldest first: env steps, or updates where those are its clock."""
     return sorted(steps(Folder(run_dir).folder(SNAPSHOTS)))
 
 
-def load_agent(run_dir: Path | str, like: Agent, step: int | None = None) -> tuple[int, Agent]:
-    """The agent of a run at an evaluation, for acting and judging: its optimiser is `None`.
+def load_networks(run_dir: Path | str, like: PyTree, step: int | None = None) -> tuple[int, PyTree]:
+    """The networks of a run at an evaluation, and the step at which it was.
 
     Args:
         run_dir: a run directory.
-        like: the agent's shapes, `eqx.filter_eval_shape(algorithm.init, env, key)`.
-        step: environment steps of the snapshot; `None` for the newest that verifies.
+        like: their shapes, `eqx.filter_eval_shape(algorithm.build, env, key)`.
+        step: of the snapshot, as in `snapshot_steps`; `None` for the newest that verifies.
 
     Raises:
-        CheckpointError: see `Checkpoints.restore`; or the agent holds numbers that are NaN.
+        CheckpointError: see `Checkpoints.restore`; or the networks hold numbers that are NaN.
     """
-    step, agent = _restore(Folder(run_dir), SNAPSHOTS, "agent snapshots", Agent(like.networks, None), step)
-    for name, array in named_arrays(agent).items():
+    step, networks = _restore(Folder(run_dir), SNAPSHOTS, "agent snapshots", like, step)
+    for name, array in named_arrays(networks).items():
         if jnp.issubdtype(array.dtype, jnp.floating) and np.isnan(array.astype(np.float32)).any():
             raise CheckpointError(f"The agent of step {step} in {run_dir} cannot act: {name} holds NaN.")
-    return step, jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, agent)
+    return step, jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, networks)
 
 
 def load_state(run_dir: Path | str, like: PyTree) -> PyTree:

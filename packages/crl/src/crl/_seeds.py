@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key, PyTree
 
-from ._algorithm import Agent
 from ._trainer import Trainer, TrainState
 
 _AXIS = "seed"
@@ -23,11 +23,11 @@ class Solo(eqx.Module):
 
     trainer: Trainer
 
-    def agent(self, keys: Key[Array, " seed"]) -> Agent:
+    def agent(self, keys: Key[Array, " seed"]) -> Any:
         """A fresh agent from the one key."""
         return self.trainer.agent(keys[0])
 
-    def init(self, keys: Key[Array, " seed"], agent: Agent | None = None) -> TrainState:
+    def init(self, keys: Key[Array, " seed"], agent: Any = None) -> TrainState:
         """A fresh state from the one key, with the agent given."""
         return self.trainer.init(keys[0], agent)
 
@@ -68,11 +68,11 @@ class Seeds(eqx.Module):
 
     trainer: Trainer
 
-    def agent(self, keys: Key[Array, " seed"]) -> Agent:
+    def agent(self, keys: Key[Array, " seed"]) -> Any:
         """A fresh agent for every key."""
         return eqx.filter_vmap(self.trainer.agent)(keys)
 
-    def init(self, keys: Key[Array, " seed"], agent: Agent | None = None) -> TrainState:
+    def init(self, keys: Key[Array, " seed"], agent: Any = None) -> TrainState:
         """A fresh state for every key, with the agents given."""
         return eqx.filter_vmap(self.trainer.init)(keys, agent)
 

@@ -1,9 +1,9 @@
-"""Weights & Biases as a tracker: `crl.train.trackers = (@crl.wandb.Wandb(),)`. Needs the extra `bathyal-crl[wandb]`."""
+"""Weights & Biases as a tracker: `crl.train.trackers = (@wandb.Wandb(),)`. Needs the extra `bathyal-crl[wandb]`."""
 
 import importlib
 from typing import Any
 
-from ._tracker import AbstractTracker, Line, Started
+from .._tracker import AbstractTracker, Line, Started
 
 
 class Wandb(AbstractTracker):
@@ -29,7 +29,7 @@ class Wandb(AbstractTracker):
         try:
             self._wandb = importlib.import_module("wandb")
         except ImportError as e:
-            raise ValueError("crl.wandb.Wandb needs wandb, which is not installed: pip install wandb.") from e
+            raise ValueError("crl.trackers.wandb.Wandb needs wandb, which is not installed: pip install wandb.") from e
         self._project, self._name, self._mode = project, name, mode
         self._runs: dict[int, Any] = {}
 
@@ -50,6 +50,7 @@ class Wandb(AbstractTracker):
         )
 
     def __call__(self, line: Line) -> None:
-        """Logs one line at its `env_steps`, in the run of its seed."""
+        """Logs one line in the run of its seed, at its `env_steps`, or at its `updates` where no steps are taken."""
         (alone, *_) = self._runs
-        self._runs[int(line.get("seed", alone))].log(line, step=line["env_steps"])
+        step = line["env_steps"] or line["updates"]  # wandb takes lines of one step for parts of one
+        self._runs[int(line.get("seed", alone))].log(line, step=step)

@@ -1,4 +1,4 @@
-"""Energies f(s, a, g) of every pair of embeddings, larger is nearer. One function each, named in a gin file."""
+"""Negative Euclidean distances as energies."""
 
 from functools import partial
 
@@ -54,8 +54,3 @@ def _l2_backward(saved, cotangent):
 
 
 l2.defvjp(_l2_forward, _l2_backward)
-
-
-def dot(phi: Float[Array, "n embedding"], psi: Float[Array, "m embedding"]) -> Float[Array, "n m"]:
-    """Inner products phi_i . psi_j, the energy of Eysenbach et al. 2022 (arXiv 2206.07568)."""
-    return phi @ psi.T

@@ -1,15 +1,15 @@
-"""Hindsight goals: which later step of the same episode a step is trained to reach (paper section 3)."""
+"""Future states with geometric weights (paper section 3)."""
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int, UInt32
 
-from ._numbers import real
+from .._goal_law import AbstractGoalLaw
+from .._numbers import real
 
 
-class GeometricGoals(eqx.Module):
+class Geometric(AbstractGoalLaw):
     """The goal of step i is step i + k, where P(k) is proportional to discount^k, 1 <= k <= steps left.
 
     This is the discounted state-occupancy measure cut at the end of the episode and renormalised, drawn by
@@ -22,21 +22,17 @@ class GeometricGoals(eqx.Module):
     def __init__(self, discount: float = 0.99):
         """`discount` lies strictly between 0 and 1; else `ValueError`."""
         accepted = "a float strictly between 0 and 1"
-        plain = real(discount, "`discount` of GeometricGoals", accepted)
+        plain = real(discount, "`discount` of Geometric", accepted)
         if not 0.0 < plain < 1.0:
-            raise ValueError(f"`discount` of GeometricGoals must be {accepted}; got {discount!r}.")
+            raise ValueError(f"`discount` of Geometric must be {accepted}; got {discount!r}.")
         self.discount = plain
 
-    def __call__(self, u: Float[Array, ""], left: Int[Array, ""]) -> Int[Array, ""]:
-        """How many steps ahead the goal lies.
+    @property
+    def outside(self) -> frozenset[int]:
+        return frozenset()
 
-        Args:
-            u: uniform on [0, 1).
-            left: steps left in the episode after this one, R >= 0.
-
-        Returns:
-            k in 1..R, or 0 where R = 0: an episode's last step has itself as goal.
-        """
+    def __call__(self, left: Int[Array, ""], bits: UInt32[Array, "2"]) -> Int[Array, ""]:
+        u = (bits[0] >> 8).astype(float) * 2.0**-24
         # From the number the user wrote: a discount near 1 rounds to 1 in float32, its logarithm to nothing.
         log_discount = jnp.asarray(math.log(self.discount), u.dtype)
         within = -jnp.expm1(left.astype(u.dtype) * log_discount)  # 1 - discount^R, the mass of 1..R

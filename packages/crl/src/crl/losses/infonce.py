@@ -1,4 +1,4 @@
-"""Contrastive losses on a square matrix of logits whose diagonal holds the true pairs."""
+"""Forward InfoNCE: which of the goals of a batch belongs to a state and an action?"""
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +17,3 @@ def infonce(logits: Float[Array, "batch batch"], logsumexp_penalty: float = 0.1)
     log_partition = jax.nn.logsumexp(logits, axis=1)
     penalty = jnp.asarray(logsumexp_penalty, logits.dtype) * jnp.mean(log_partition**2)
     return jnp.mean(log_partition - jnp.diagonal(logits)) + penalty
-
-
-def symmetric_infonce(logits: Float[Array, "batch batch"], logsumexp_penalty: float = 0.1) -> Float[Array, ""]:
-    """The mean of `infonce` over rows (which goal?) and over columns (which state and action?)."""
-    return (infonce(logits, logsumexp_penalty) + infonce(logits.T, logsumexp_penalty)) / 2

@@ -13,12 +13,13 @@ from jaxtyping import Array, Float, Key
 import nets
 from envs import AbstractEnv
 
-from ._actor import TanhGaussian
-from ._algorithm import AbstractAlgorithm, Agent, Metrics
-from ._numbers import Integer, integer, real
-from ._replay import Batch
-from .energies import l2
-from .losses import infonce
+from .._actor import TanhGaussian, TanhGaussianPolicy
+from .._algorithm import AbstractValueAlgorithm, Metrics
+from .._batch import Batch
+from .._numbers import Integer, integer, real
+from .._optimizer import apply_optimizer, optimizer_or_adam
+from ..energies.l2 import l2
+from ..losses.infonce import infonce
 
 Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
 
@@ -58,15 +59,22 @@ class Networks(eqx.Module):
     log_alpha: Float[Array, ""]
 
 
-class ContrastiveRL(AbstractAlgorithm):
-    """The critic tells a state's true future from others' (InfoNCE); the actor climbs the critic's energy.
+class State(eqx.Module):
+    """Networks and the states of their optimisers: of actor, critic and alpha."""
+
+    networks: Networks
+    optimizers: tuple[optax.OptState, optax.OptState, optax.OptState]
+
+
+class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
+    """The critic is trained with InfoNCE to classify future states; the actor maximises the critic's energy.
 
     Attributes:
         actor, critic: build a network, called as `(in_size, out_size, key=key)`; `critic` serves phi and psi.
         energy_fn: of every pair of embeddings, see `energies`; the argument is called `energy`.
         loss: of a matrix of logits, see `losses`.
         embedding: numbers in an embedding.
-        entropy_target: the policy entropy alpha steers to, in units of -1 an action (the paper's -0.5 |A| is 0.5).
+        target_entropy_per_action: the policy entropy that alpha steers to, for each dimension of the action, as in SAC.
         compute: "float32", or "bfloat16" for the matrix products of updates (`nets.in_bfloat16`); parameters, norms,
             energies and acting stay in float32.
         random_goals: share of the batch where the actor is asked for another slot's goal instead of one of the
@@ -80,12 +88,15 @@ class ContrastiveRL(AbstractAlgorithm):
     energy_fn: Callable[..., Float[Array, ""]]
     loss: Callable[..., Float[Array, ""]]
     embedding: int
-    entropy_target: float
+    target_entropy_per_action: float
     random_goals: float
     compute: str
     actor_optimizer: optax.GradientTransformation
     critic_optimizer: optax.GradientTransformation
     alpha_optimizer: optax.GradientTransformation
+    horizon: int = eqx.field(default=1, init=False)
+    lookahead: int = eqx.field(default=0, init=False)
+    sequence: int = eqx.field(default=1, init=False)
 
     def __init__(
         self,
@@ -94,7 +105,7 @@ class ContrastiveRL(AbstractAlgorithm):
         energy: Callable[..., Float[Array, ""]] = l2,
         loss: Callable[..., Float[Array, ""]] = infonce,
         embedding: Integer = 64,
-        entropy_target: float = 0.5,
+        target_entropy_per_action: float = -0.5,
         random_goals: float = 0.0,
         compute: str = "float32",
         actor_optimizer: optax.GradientTransformation | None = None,
@@ -105,7 +116,7 @@ class ContrastiveRL(AbstractAlgorithm):
             if not callable(value):
                 raise ValueError(f"`{name}` of ContrastiveRL must be callable (in gin: @name); got {value!r}.")
         embedding = integer(embedding, "`embedding` of ContrastiveRL")
-        entropy_target = real(entropy_target, "`entropy_target` of ContrastiveRL")
+        entropy = real(target_entropy_per_action, "`target_entropy_per_action` of ContrastiveRL")
         share = real(random_goals, "`random_goals` of ContrastiveRL", "a number from 0 to 1")
         if not 0 <= share <= 1:
             raise ValueError(f"`random_goals` of ContrastiveRL must be a number from 0 to 1; got {random_goals!r}.")
@@ -113,15 +124,15 @@ class ContrastiveRL(AbstractAlgorithm):
             raise ValueError(f"`compute` of ContrastiveRL must be one of {', '.join(_COMPUTE)}; got {compute!r}.")
         self.actor, self.critic, self.compute = actor, critic, compute
         self.energy_fn, self.loss = energy, loss
-        self.embedding, self.entropy_target, self.random_goals = embedding, entropy_target, share
-        self.actor_optimizer = _optimizer("actor", actor_optimizer)
-        self.critic_optimizer = _optimizer("critic", critic_optimizer)
-        self.alpha_optimizer = _optimizer("alpha", alpha_optimizer)
+        self.embedding, self.target_entropy_per_action, self.random_goals = embedding, entropy, share
+        self.actor_optimizer = optimizer_or_adam("`actor_optimizer` of ContrastiveRL", actor_optimizer)
+        self.critic_optimizer = optimizer_or_adam("`critic_optimizer` of ContrastiveRL", critic_optimizer)
+        self.alpha_optimizer = optimizer_or_adam("`alpha_optimizer` of ContrastiveRL", alpha_optimizer)
 
-    def init(self, env: AbstractEnv, key: Key[Array, ""]) -> Agent:
-        """Fresh networks for the sizes of `env`, and fresh optimisers; alpha starts at 1."""
+    def build(self, env: AbstractEnv, key: Key[Array, ""]) -> Networks:
+        """Fresh networks; alpha starts at 1."""
         actor, phi, psi = jr.split(key, 3)
-        networks = Networks(
+        return Networks(
             actor=self.actor(env.obs_size + env.goal_size, 2 * env.action_size, key=actor),
             critic=Critic(
                 phi=self.critic(env.obs_size + env.action_size, self.embedding, key=phi),
@@ -129,44 +140,41 @@ class ContrastiveRL(AbstractAlgorithm):
             ),
             log_alpha=jnp.zeros(()),
         )
+
+    def start(self, networks: Networks, key: Key[Array, ""]) -> State:
+        """Fresh optimisers."""
+        del key
         params = eqx.filter(networks, eqx.is_array)
-        return Agent(
-            networks,
-            (
-                self.actor_optimizer.init(params.actor),
-                self.critic_optimizer.init(params.critic),
-                self.alpha_optimizer.init(params.log_alpha),
-            ),
+        optimizers = (
+            self.actor_optimizer.init(params.actor),
+            self.critic_optimizer.init(params.critic),
+            self.alpha_optimizer.init(params.log_alpha),
         )
+        return State(networks, optimizers)
 
-    def policy(
-        self, agent: Agent, obs: Float[Array, " obs"], goal: Float[Array, " goal"], key: Key[Array, ""] | None
-    ) -> Float[Array, " action"]:
-        """See `AbstractAlgorithm.policy`."""
-        distribution = TanhGaussian.from_head(agent.networks.actor(jnp.concatenate([obs, goal])))
-        if key is None:
-            return distribution.mode()
-        return distribution.sample(jr.normal(key, distribution.mean.shape))[0]
+    def networks(self, state: State) -> Networks:
+        return state.networks
 
-    def energy(
-        self,
-        agent: Agent,
-        obs: Float[Array, " obs"],
-        action: Float[Array, " action"],
-        goal: Float[Array, " goal"],
-    ) -> Float[Array, ""]:
-        """See `AbstractAlgorithm.energy`."""
-        critic = agent.networks.critic
+    def policy(self, networks: Networks) -> TanhGaussianPolicy:
+        return TanhGaussianPolicy(networks.actor)
+
+    def explorer(self, networks: Networks) -> TanhGaussianPolicy:
+        return self.policy(networks)
+
+    def value(self, networks: Networks, obs: Float[Array, " obs"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        """The energy of the deterministic action."""
+        action, _ = self.policy(networks).act((), obs, goal, None)
+        critic = networks.critic
         return self._energy_of_pair(critic.phi(jnp.concatenate([obs, action])), critic.psi(goal))
 
-    def update(self, agent: Agent, batch: Batch, key: Key[Array, ""]) -> tuple[Agent, Metrics]:
+    def update(self, state: State, batch: Batch, key: Key[Array, ""]) -> tuple[State, Metrics]:
         """Actor and alpha by the old critic, and the critic, on the same batch."""
-        networks: Networks = agent.networks
+        networks = state.networks
         grads, metrics = self.gradients(networks, batch, key)
-        actor_state, critic_state, alpha_state = agent.optimizer
-        actor, actor_state = _apply(self.actor_optimizer, grads.actor, actor_state, networks.actor)
-        critic, critic_state = _apply(self.critic_optimizer, grads.critic, critic_state, networks.critic)
-        log_alpha, alpha_state = _apply(self.alpha_optimizer, grads.log_alpha, alpha_state, networks.log_alpha)
+        actor_state, critic_state, alpha_state = state.optimizers
+        actor, actor_state = apply_optimizer(self.actor_optimizer, grads.actor, actor_state, networks.actor)
+        critic, critic_state = apply_optimizer(self.critic_optimizer, grads.critic, critic_state, networks.critic)
+        log_alpha, alpha_state = apply_optimizer(self.alpha_optimizer, grads.log_alpha, alpha_state, networks.log_alpha)
         metrics |= {
             "train/alpha": jnp.exp(networks.log_alpha),
             "train/grad_norm_actor": optax.tree.norm(grads.actor),
@@ -174,21 +182,25 @@ class ContrastiveRL(AbstractAlgorithm):
             "train/param_norm_actor": optax.tree.norm(eqx.filter(actor, eqx.is_array)),
             "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
         }
-        return Agent(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
+        return State(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
 
     def gradients(self, networks: Networks, batch: Batch, key: Key[Array, ""]) -> tuple[Networks, Metrics]:
         """Of the three losses by what each of them trains, and scalars named `train/...`.
 
-        All are taken at the parameters given, so psi(goal) of one critic serves both losses. `key` draws actions.
+        All are taken at the parameters given, so psi(goal) of one critic serves both losses, unless the actor has goals
+        of its own. `key` draws actions.
         """
         (_, (goals, metrics)), critic_grads = eqx.filter_value_and_grad(self._critic_loss, has_aux=True)(
             networks.critic, batch
         )
         goals = jax.lax.stop_gradient(goals)
+        if batch.actor_goal is not None:
+            critic = _COMPUTE[self.compute](networks.critic)
+            goals = jax.vmap(critic.psi)(batch.actor_goal)
         (_, (entropy, actor_metrics)), actor_grads = eqx.filter_value_and_grad(self._actor_loss, has_aux=True)(
             networks.actor, networks, self._asked(goals), batch, key
         )
-        target = -self.entropy_target * batch.action.shape[1]
+        target = self.target_entropy_per_action * batch.action.shape[-1]
         alpha_loss, alpha_grads = jax.value_and_grad(lambda log_alpha: jnp.exp(log_alpha) * (entropy - target))(
             networks.log_alpha
         )
@@ -198,7 +210,10 @@ class ContrastiveRL(AbstractAlgorithm):
         }
 
     def _asked(self, goals: Float[Array, "batch goal"]) -> Float[Array, "batch goal"]:
-        """What the actor is asked for: its own goals, or embeddings of them, and in some slots the neighbour's."""
+        """What the actor is asked for: its own goals, or embeddings of them, and in some slots the neighbour's.
+
+        A mixture of laws would draw such goals as well, and cost one more pass of psi.
+        """
         if not self.random_goals:
             return goals
         slots = np.arange(len(goals))
@@ -210,7 +225,7 @@ class ContrastiveRL(AbstractAlgorithm):
 
     def _critic_loss(self, critic: Critic, batch: Batch):
         critic = _COMPUTE[self.compute](critic)
-        phi = critic.embed(batch.obs, batch.action)
+        phi = critic.embed(batch.obs[:, 0], batch.action[:, 0])
         psi = jax.vmap(critic.psi)(batch.goal)
         logits = self.energy_fn(phi, psi)
         loss = self.loss(logits)
@@ -227,36 +242,11 @@ class ContrastiveRL(AbstractAlgorithm):
 
     def _actor_loss(self, actor: Network, networks: Networks, goals, batch: Batch, key: Key[Array, ""]):
         actor, critic = map(_COMPUTE[self.compute], (actor, networks.critic))
-        heads = jax.vmap(actor)(jnp.concatenate([batch.obs, self._asked(batch.goal)], axis=1))
-        noise = jr.normal(key, batch.action.shape, heads.dtype)
+        obs = batch.obs[:, 0]
+        heads = jax.vmap(actor)(jnp.concatenate([obs, self._asked(batch.goal_of_actor)], axis=1))
+        noise = jr.normal(key, batch.action[:, 0].shape, heads.dtype)
         action, log_prob = jax.vmap(lambda head, n: TanhGaussian.from_head(head).sample(n))(heads, noise)
-        energy = jax.vmap(self._energy_of_pair)(critic.embed(batch.obs, action), goals)
+        energy = jax.vmap(self._energy_of_pair)(critic.embed(obs, action), goals)
         loss = jnp.mean(jnp.exp(networks.log_alpha) * log_prob - energy)
         entropy = -jnp.mean(log_prob)
         return loss, (entropy, {"train/actor_loss": loss, "train/entropy": entropy})
-
-
-def _optimizer(name: str, optimizer: optax.GradientTransformation | None) -> optax.GradientTransformation:
-    if optimizer is None:
-        return optax.adam(3e-4)
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise ValueError(
-            f"`{name}_optimizer` of ContrastiveRL must be an optax optimiser (in gin: @optax.adam()); "
-            f"got {optimizer!r}."
-        )
-    number = jnp.zeros(())
-    try:  # optax takes any value for a learning rate and the like, and fails where it is used
-        eqx.filter_eval_shape(lambda: _apply(optimizer, number, optimizer.init(number), number))
-    except Exception as e:
-        raise ValueError(
-            f"`{name}_optimizer` of ContrastiveRL cannot update a number; is one of its arguments, such as "
-            f"`learning_rate`, no number? ({type(e).__name__}: {e})"
-        ) from e
-    return optimizer
-
-
-def _apply(optimizer: optax.GradientTransformation, grads, state, params):
-    """One optimiser step; leaves of `params` that are not arrays pass through."""
-    with jax.numpy_dtype_promotion("standard"):  # optax's bias correction raises a float to an integer count
-        updates, state = optimizer.update(grads, state, eqx.filter(params, eqx.is_array))
-    return eqx.apply_updates(params, updates), state

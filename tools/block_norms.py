@@ -1,14 +1,13 @@
-"""What every block of an agent's networks does to a batch: how much it adds, and how much it is told to change."""
+"""Norms of each block's output and of its gradient."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+import crl
 import nets
-
-from ._replay import Batch
-from .contrastive import ContrastiveRL, Networks
+from crl.algorithms.contrastive import ContrastiveRL, Networks
 
 
 class BlockNorms(eqx.Module):
@@ -27,7 +26,7 @@ class BlockNorms(eqx.Module):
 
 @eqx.filter_jit
 def block_norms(
-    algorithm: ContrastiveRL, networks: Networks, batch: Batch, key: Key[Array, ""]
+    algorithm: ContrastiveRL, networks: Networks, batch: crl.Batch, key: Key[Array, ""]
 ) -> dict[str, BlockNorms]:
     """The norms of the actor, of phi and of psi, on one batch.
 
@@ -41,9 +40,10 @@ def block_norms(
         ValueError: a network is no `nets.ResidualMLP` with a block.
     """
     grads, _ = algorithm.gradients(networks, batch, key)
+    obs, action = batch.obs[:, 0], batch.action[:, 0]
     found = {
-        "actor": (networks.actor, grads.actor, jnp.concatenate([batch.obs, batch.goal], axis=1)),
-        "phi": (networks.critic.phi, grads.critic.phi, jnp.concatenate([batch.obs, batch.action], axis=1)),
+        "actor": (networks.actor, grads.actor, jnp.concatenate([obs, batch.goal_of_actor], axis=1)),
+        "phi": (networks.critic.phi, grads.critic.phi, jnp.concatenate([obs, action], axis=1)),
         "psi": (networks.critic.psi, grads.critic.psi, batch.goal),
     }
     return {name: _norms(name, *one) for name, one in found.items()}

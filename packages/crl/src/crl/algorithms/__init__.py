@@ -1,0 +1,1 @@
+"""Learning algorithms, one a file: subclasses of `crl.AbstractAlgorithm`."""

@@ -1,0 +1,1 @@
+"""Laws of training goals, one a file: subclasses of `crl.AbstractGoalLaw`."""

@@ -1,0 +1,1 @@
+"""Trackers, one a file: subclasses of `crl.AbstractTracker`."""
