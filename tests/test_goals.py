@@ -9,7 +9,7 @@ import jax.random as jr
 import naive
 import numpy as np
 import pytest
-from rings import EPISODES, chi_square, draw, ring
+from rings import EPISODES, chi_square, draw, ring, steps
 from scipy import stats
 
 import crl
@@ -123,8 +123,7 @@ def test_every_draw_is_a_later_step_of_the_same_episode(name):
     np.testing.assert_array_equal(env, goal_env)
     np.testing.assert_array_equal(EPISODES[i, env], EPISODES[j, env])
     assert i.min() == oldest and i.max() == total - 2 and j.max() <= total - 1  # The newest row only as a goal.
-    ends = EPISODES[i + 1, env] != EPISODES[i, env]
-    assert (j[ends] == i[ends]).all() and (j[~ends] > i[~ends]).all()
+    assert (j > i).all(), "no step is drawn whose action had no effect"
 
 
 @pytest.mark.parametrize("discount, capacity, unrolls", [(0.9, 40, [40]), (0.99, 40, [10] * 4), (0.9, 16, [5] * 8)])
@@ -138,9 +137,10 @@ def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
         counts = np.zeros((capacity, capacity))
         np.add.at(counts, (i[env == e] - oldest, j[env == e] - oldest), 1)
         assert counts.sum() == 100_000  # Draws are stratified over environments.
-        assert not counts[-1].any()  # The newest row is never drawn.
-        started = counts.sum(1)[:-1]
-        uniform = stats.chisquare(started)
+        leads_on = naive.steps_left(EPISODES[oldest:total, e]) > 0
+        started = counts.sum(1)
+        assert not started[~leads_on].any()  # Nor is the newest row, which nothing follows yet.
+        uniform = stats.chisquare(started[leads_on])
         assert uniform.pvalue > 1e-3, f"steps of env {e} are not drawn uniformly: {uniform}"
         table = naive.goal_matrix(EPISODES[oldest:total, e], discount)
         nearly = naive.goal_matrix(EPISODES[oldest:total, e], discount - 0.01)
@@ -153,6 +153,27 @@ def test_goal_frequencies_are_those_of_the_table(discount, capacity, unrolls):
     print(f"\n{discount=}, {capacity=}: chi-square {statistic:.0f} on {freedom} degrees, p = {p:.3f}")
     assert p > 1e-3
     assert stats.chi2.sf(wrong, freedom) < 1e-6  # The test would notice a discount that is off by 0.01.
+
+
+def test_steps_of_short_episodes_are_drawn_equally_often():
+    """Episodes of 1 to 3 states: most rows lead nowhere, and every other one must be as likely."""
+    rng = np.random.default_rng(7)
+    episode = np.stack([steps(rng.integers(1, 4, 40), 40) for _ in range(4)], axis=1)
+    held, found = ring(40, episode, [40]), np.zeros((40, 4))
+    for seed in range(25):
+        env, time = np.asarray(draw(held, jr.key(seed), Geometric(0.9)).obs[:, 0]).astype(int).T
+        np.add.at(found, (time, env), 1)
+    for e in range(4):
+        leads_on = naive.steps_left(episode[:, e]) > 0
+        assert 0.2 < leads_on.mean() < 0.6 and not found[~leads_on, e].any()
+        assert stats.chisquare(found[leads_on, e]).pvalue > 1e-3
+
+
+def test_an_environment_without_a_step_that_leads_on_gives_rows_that_are_not_valid():
+    episode = np.stack([steps([], 8), steps([1] * 8, 8)], axis=1)
+    batch = draw(ring(8, episode, [8]), jr.key(0), Geometric(0.9), size=64)
+    np.testing.assert_array_equal(batch.valid[:, 0], batch.obs[:, 0, 0] == 0)
+    np.testing.assert_array_equal(batch.left > 0, batch.valid[:, 0])
 
 
 def test_environments_are_drawn_equally_often_at_an_odd_batch_size():

@@ -45,22 +45,52 @@ def sampler(env: AbstractEnv, replay: Replay, spec: BatchSpec) -> Callable[[Key[
     """
     specs, columns = shard_envs(replay, 1), P(None, "data")
     left = sharded(Replay.steps_left, spec.devices, (specs,), columns)(replay)
-    draw = sharded(partial(_share, spec=spec), spec.devices, (specs, columns, P("data")), P("data"))
+    counts = sharded(_counts, spec.devices, (columns,), P("data"))(left)
+    draw = sharded(partial(_share, spec=spec), spec.devices, (specs, columns, P("data"), P("data")), P("data"))
     slots = jnp.arange(spec.batch_size, dtype=jnp.int32)
 
     def sample(key: Key[Array, ""]) -> Batch:
-        drawn = draw(replay, left, jax.vmap(partial(jr.fold_in, key))(slots))
+        drawn = draw(replay, left, counts, jax.vmap(partial(jr.fold_in, key))(slots))
         return _batch(env, spec, drawn, jr.fold_in(key, spec.batch_size))  # which is no slot's number
 
     return sample
 
 
-def _share(replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " batch"], *, spec: BatchSpec) -> _Draw:
+def _counts(left: Int[Array, "capacity env"]) -> Int[Array, "env capacity"]:
+    """How many steps of an environment up to each age lead on to another one, so that they can be drawn."""
+    return jnp.cumsum(left.T > 0, axis=1, dtype=jnp.int32)
+
+
+def _drawn(counts: Int[Array, "env capacity"], column: Int[Array, ""], bits: UInt32[Array, ""]) -> Int[Array, ""]:
+    """The age of a step that leads on to another one, all of them equally likely: by binary search of its rank.
+
+    Where an environment has none, age 0.
+    """
+    capacity = counts.shape[1]
+    rank = _below(bits, counts[column, -1])
+    before = jnp.int32(0)  # ages whose count does not exceed the rank
+    for power in reversed(range(capacity.bit_length())):
+        tried = before + (1 << power)
+        inside = tried <= capacity
+        fewer = counts[column, jnp.minimum(tried, capacity) - 1] <= rank
+        before = jnp.where(inside & fewer, tried, before)
+    return jnp.where(before < capacity, before, 0)
+
+
+def _share(
+    replay: Replay,
+    left: Int[Array, "capacity env"],
+    counts: Int[Array, "env capacity"],
+    keys: Key[Array, " batch"],
+    *,
+    spec: BatchSpec,
+) -> _Draw:
     """The rows of one device's share of a batch, from its share of the environments.
 
     Draws are stratified over environments: slot i of B serves the environments [i N / B, (i + 1) N / B) of N, so
     that a device that holds a share of the environments fills its own share of the batch alone and the batch
-    does not depend on how many devices there are. The newest row is never drawn: nothing follows it yet.
+    does not depend on how many devices there are. Within an environment, all steps from which another one follows are
+    equally likely: neither the newest nor the last one of an episode, whose action had no effect.
     """
     shards, (batch, envs) = spec.devices, (len(keys), left.shape[1])
 
@@ -75,7 +105,8 @@ def _share(replay: Replay, left: Int[Array, "capacity env"], keys: Key[Array, " 
             r = _below(bits, envs * shards)
             return (slot * (envs * shards) + r) // (batch * shards)
 
-        age, column = _below(pick_age, replay.fill - 1), environment(pick_env)
+        column = environment(pick_env)
+        age = _drawn(counts, column, pick_age)
         remaining = left[age, column]
 
         def at(steps: Int[Array, "*n"]) -> Int[Array, "*n"]:
