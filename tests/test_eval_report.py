@@ -305,10 +305,10 @@ def test_exploded_simulations_are_shown_after_the_losses_where_there_were_any():
 @pytest.mark.parametrize(
     ("names", "in_picture", "in_page"),
     [
-        (12, "", ""),
-        (13, "1 more metric is not shown.", ""),
-        (48, "36 more metrics are not shown.", ""),
-        (10_000, "9,988 more metrics are not shown.", "9,952 more metrics are not shown."),
+        (15, "", ""),
+        (16, "1 more metric is not shown.", ""),
+        (48, "33 more metrics are not shown.", ""),
+        (10_000, "9,985 more metrics are not shown.", "9,952 more metrics are not shown."),
     ],
 )
 def test_panels_are_bounded_and_the_rest_is_counted(names, in_picture, in_page):
@@ -316,7 +316,7 @@ def test_panels_are_bounded_and_the_rest_is_counted(names, in_picture, in_page):
     figure, page = curve_figure(found), report(RunContent("folder", records=found))
     assert figure.get_supxlabel() == in_picture
     assert re.findall(r'<p class="note">(.*?)</p>', page) == ([in_page] if in_page else [])
-    for shown, most in ((panels(figure), 12), (charts(page), 48)):
+    for shown, most in ((panels(figure), 15), (charts(page), 48)):
         assert len(shown) == min(names, most) and shown[:2] == [("own loss", [2.0]), ("m0", [1.0])]
 
 

@@ -88,7 +88,8 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
     evaluator = saved_agent.evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
     origin["learned"] = results.learned(directory, step)
-    test = results.Test(evaluator, trainer.algorithm, networks, seed, step, origin, FLAGS.policy)
+    updates = configuration.value("crl.train.updates") is not None
+    test = results.Test(evaluator, trainer.algorithm, networks, seed, step, origin, FLAGS.policy, updates)
     other = step if out is None and step != saved_agent.step(directory, None) else None
     episodes = evaluator.size if out is None and evaluator.size != usual.size else None
     numbers = results.file_name(results.EVALUATION, FLAGS.policy, other, episodes)

@@ -67,10 +67,14 @@ class Experiment:
                 f"`trackers` of train must be a tuple of trackers (in gin: (@wandb.Wandb(),)); got {trackers!r}."
             )
 
+    @property
+    def by_updates(self) -> bool:
+        """Whether the run is counted in updates instead of environment steps."""
+        return self.arguments["updates"] is not None
+
     def step(self, state: crl.TrainState) -> int:
         """Where a state is by the run's clock: environment steps, or updates where the run is counted in those."""
-        by_updates = self.arguments["updates"] is not None
-        return int(state.updates) if by_updates else int(state.collects) * self.trainer.steps_per_collect
+        return int(state.updates) if self.by_updates else int(state.collects) * self.trainer.steps_per_collect
 
     @property
     def evaluator(self) -> evaluation.Evaluator:

@@ -165,7 +165,9 @@ def _report(experiment: "Experiment", state: Any, directory: Path, meta: dict[st
     origin = {"directory": str(directory), "command": meta["command"], "devices": experiment.devices}
     algorithm, step = experiment.trainer.algorithm, experiment.step(state)
     networks = algorithm.networks(state.agent)
-    test = results.Test(experiment.evaluator, algorithm, networks, meta["seed"], step, origin)
+    test = results.Test(
+        experiment.evaluator, algorithm, networks, meta["seed"], step, origin, updates=experiment.by_updates
+    )
     say(results.table(test.numbers(directory)))
     records = crl.read_metrics(directory / run_directory.METRICS)
     crl.Folder(directory).write(pages.CURVE, evaluation.curve(records, meta["name"]))

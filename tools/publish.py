@@ -93,9 +93,10 @@ def _summary(folder: crl.Folder) -> dict[str, Any]:
     if len(records) < 2:
         raise UserError(f"--run_dir {folder.path} holds {len(records)} evaluations; a curve takes 2 at least.")
     tested = _tested(folder, pages.EVALUATION)
-    if tested.step != records[-1]["env_steps"]:
+    end = records[-1][evaluation.clock(records)]
+    if tested.step != end:
         raise UserError(
-            f"{folder.path / pages.EVALUATION} is of step {tested.step}, the run ended at {records[-1]['env_steps']}: "
+            f"{folder.path / pages.EVALUATION} is of step {tested.step}, the run ended at {end}: "
             "test the last agent first, with tools/evaluate.py."
         )
     kept = ("env_steps", "updates", "seconds")

@@ -24,7 +24,7 @@ def file_name(name: str, policy: str = POLICIES[0], step: int | None = None, epi
         name: of the file of the run's own results, `EVALUATION` or `FILM`, which are of the agent without noise, of its
             newest snapshot, on as many episodes as the configuration says.
         policy: one of `POLICIES`.
-        step: env steps of another snapshot.
+        step: of another snapshot.
         episodes: another number of them.
     """
     stem, dot, suffix = name.rpartition(".")
@@ -42,7 +42,7 @@ class Test:
         evaluator: the environment and the number of episodes.
         policy: the agent's, or the uniform one.
         acting: one of `POLICIES`; only "deterministic" acts without noise.
-        key: of the evaluation after that many env steps, the same in training and on a snapshot.
+        key: of the evaluation at that step, the same in training and on a snapshot.
         origin: what a result must say about where it is from.
     """
 
@@ -55,6 +55,7 @@ class Test:
         step: int,
         origin: dict[str, Any],
         acting: str = POLICIES[0],
+        updates: bool = False,
     ):
         self.evaluator = evaluator
         self.policy: envs.Policy = algorithm.policy(crl.on_one_device(networks))
@@ -64,6 +65,7 @@ class Test:
         self.key = crl.evaluation_key(seed, step)
         self.origin = {
             "step": step,
+            "clock": "updates" if updates else "env steps",
             "policy": acting,
             **origin,
             "git_commit": provenance.git_commit(),
@@ -94,12 +96,14 @@ class Test:
 
 
 def learned(directory: Path, step: int) -> dict[str, Any] | None:
-    """How a run came to its agent of `step` env steps, where its metrics are still there.
+    """How a run came to its agent of a step, where its metrics are still there.
 
     `final` and `area` of its learning curve up to there, as a study has them, and where it first `reached` half of
     `final`, if that is above 0.
     """
-    lines = [line for line in learning_curve.evaluations(directory) if line["env_steps"] <= step]
+    lines = learning_curve.evaluations(directory)
+    counted = evaluation.clock(lines)
+    lines = [line for line in lines if line[counted] <= step]
     if not lines:
         return None
     found = learning_curve.summary(lines)
@@ -111,7 +115,7 @@ def table(result: dict[str, Any]) -> str:
     """The numbers of `evaluation.json` for a person: a metric a line, then a goal a line."""
     metrics = {name: value for name, value in result.items() if name.startswith("eval/")}
     n = next(iter(metrics.values()))["n"]
-    what = f"after {result['run']['step']:,} env steps, {n} episodes"
+    what = f"after {result['run']['step']:,} {result['run'].get('clock', 'env steps')}, {n} episodes"
     if result["run"]["policy"] == "uniform":
         what = f"uniform actions, {n} episodes"
     lines = [f"{what:40}{'mean':>9}   95 % interval"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evaluation._first_episode import walk as walk
     from evaluation._inside_figure import inside_figure as inside_figure
     from evaluation._inside_figure import value_map_figure as value_map_figure
+    from evaluation._metrics import clock as clock
     from evaluation._path_lengths import Places as Places
     from evaluation._principal import Plane as Plane
     from evaluation._principal import principal_plane as principal_plane
@@ -97,6 +98,7 @@ _LATER = {
     "value_maps": "evaluation._value_map",
     "walk": "evaluation._first_episode",
     "welch": "evaluation._aggregate",
+    "clock": "evaluation._metrics",
 }
 
 __all__ = [
@@ -122,6 +124,7 @@ __all__ = [
     "area",
     "baselines",
     "bootstrap",
+    "clock",
     "coverage",
     "curve",
     "difference",

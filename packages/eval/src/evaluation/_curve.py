@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 from evaluation._learning import learning
-from evaluation._metrics import Series, by_metric
+from evaluation._metrics import CLOCKS, Series, by_metric, clock
 
 # What the large panel shows: metric, label, colour.
 REACHING = (
@@ -19,7 +19,7 @@ REACHING = (
     ("eval/success_any", "reached it at all", "#d07d14"),
     ("eval/success_end", "there at the end", "#4a72b0"),
 )
-_MOST_PANELS = 12  # small ones, four rows of three
+_MOST_PANELS = 15  # small ones, five rows of three
 _INK, _MUTED, _LINE = "#1d2733", "#6b7888", "#dfe4ea"
 # Matplotlib reads a `matplotlibrc` of the working directory when it is imported, and that may be a stranger's.
 _DEFAULTS = {name: value for name, value in rcParamsDefault.items() if not name.startswith("backend")}
@@ -45,7 +45,7 @@ STYLE: dict[Any, Any] = _DEFAULTS | {
 def curve(records: Sequence[Mapping[str, Any]], title: str = "") -> bytes:
     """Draws the learning curve of a run as a PNG of 1600 pixels' width.
 
-    The large panel shows how much of the time the agent is at its goal, up to 12 small ones the metrics `train/...`,
+    The large panel shows how much of the time the agent is at its goal, up to 15 small ones the metrics `train/...`,
     losses first; a line below says how many are left out. A run without an evaluation yet gets a picture that says so.
 
     Args:
@@ -64,7 +64,7 @@ def curve_figure(records: Sequence[Mapping[str, Any]], title: str = "") -> Figur
     # A figure of its own, not pyplot's: nothing global is left behind, and no display is asked for.
     figure = Figure(figsize=(10, 4.4 + 1.75 * rows), dpi=160, layout="constrained", facecolor="white")
     grid = figure.add_gridspec(1 + rows, 6, height_ratios=[2.6, *[1.0] * rows])
-    _reaching(figure.add_subplot(grid[0, :]), series, title)
+    _reaching(figure.add_subplot(grid[0, :]), series, title, CLOCKS[clock(records)])
     for i, (label, one) in enumerate(small):
         _learning(figure.add_subplot(grid[1 + i // 3, 2 * (i % 3) : 2 * (i % 3) + 2]), one, label)
     if left_out:
@@ -86,12 +86,12 @@ def literal(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
 
 
-def _reaching(axes: Axes, series: dict[str, Series], title: str) -> None:
+def _reaching(axes: Axes, series: dict[str, Series], title: str, by: str) -> None:
     shown = [(series[name], label, colour) for name, label, colour in REACHING if name in series]
     axes.set_title(literal(title) or "Learning curve", loc="left", fontsize=14, pad=28)
     axes.set_ylim(0, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("environment steps", color=_MUTED)
+    axes.set_xlabel(by, color=_MUTED)
     _engineer(axes)
     if not shown:
         axes.text(0.5, 0.5, "no evaluation yet", transform=axes.transAxes, ha="center", color=_MUTED)

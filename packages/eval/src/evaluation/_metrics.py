@@ -11,7 +11,7 @@ _LARGEST = 1e100  # beyond it squares overflow, and with them the ranges of char
 
 
 class Series(NamedTuple):
-    """One metric over a run: its values, and the environment steps they were taken at, in order."""
+    """One metric over a run: its values, and the steps of `clock` they were taken at, in order."""
 
     steps: Float[np.ndarray, " point"]
     values: Float[np.ndarray, " point"]
@@ -20,13 +20,23 @@ class Series(NamedTuple):
 def by_metric(records: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
     """One series a metric (`group/name`); a value that is no finite number is left out."""
     points: dict[str, list[tuple[float, float]]] = {}
+    counted = clock(records)
     for record in records:
-        if not is_number(record.get("env_steps")):
+        if not is_number(record.get(counted)):
             continue
         for name, value in record.items():
             if "/" in name and is_number(value):
-                points.setdefault(name, []).append((record["env_steps"], value))
+                points.setdefault(name, []).append((record[counted], value))
     return {name: Series(*np.array(pairs, float).T) for name, pairs in points.items()}
+
+
+def clock(records: Sequence[Mapping[str, Any]]) -> str:
+    """What a run's metrics are shown over: "env_steps", or "updates" where it takes no environment steps."""
+    ends = {name: [r[name] for r in records if is_number(r.get(name))] for name in ("env_steps", "updates")}
+    return "updates" if ends["updates"] and max(ends["updates"]) > 0 and not any(ends["env_steps"]) else "env_steps"
+
+
+CLOCKS = {"env_steps": "environment steps", "updates": "updates"}
 
 
 def is_number(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from evaluation._chart import Line, chart, quantity
 from evaluation._learning import learning
 from evaluation._maps import task_map
-from evaluation._metrics import Series, by_metric, is_number
+from evaluation._metrics import CLOCKS, Series, by_metric, clock, is_number
 from evaluation._run_content import Evaluation, Metadata, RunContent, Spread
 from evaluation._tables import amount, count, facts, gin, goals_table, metrics_table
 
@@ -29,7 +29,7 @@ def report(run: RunContent) -> str:
     a file is escaped: the page of somebody else's run executes nothing of theirs.
     """
     evaluation = run.evaluation or Evaluation()
-    series = by_metric(run.records)
+    series, by = by_metric(run.records), CLOCKS[clock(run.records)]
     numbers = evaluation.metrics or _last(series)
     return filled(
         "run.html",
@@ -37,10 +37,10 @@ def report(run: RunContent) -> str:
         task=escape(_task(run.meta, evaluation)),
         headline=_headline(numbers, run.evaluation is not None),
         progress=_progress(run.records),
-        stage=_stage(run, series),
+        stage=_stage(run, series, by),
         numbers=_number_section(numbers, evaluation),
         goals=_map_section(evaluation),
-        learning=_learning(series),
+        learning=_learning(series, by),
         origin=_origin(run),
     )
 
@@ -119,7 +119,7 @@ def _progress(records: Sequence[Mapping[str, Any]]) -> str:
 _COUNTS = (("env_steps", "environment steps"), ("updates", "updates"))
 
 
-def _stage(run: RunContent, series: Mapping[str, Series]) -> str:
+def _stage(run: RunContent, series: Mapping[str, Series], by: str) -> str:
     parts = []
     if run.film is not None:
         source = inline(run.film, "video/mp4")
@@ -130,7 +130,7 @@ def _stage(run: RunContent, series: Mapping[str, Series]) -> str:
         )
     shown = [Line(series[name], label, colour) for name, label, colour in _REACHING if name in series]
     if shown:
-        parts.append(chart("Learning curve", shown, percent=True))
+        parts.append(chart("Learning curve", shown, percent=True, by=by))
     return "".join(parts)
 
 
@@ -152,13 +152,13 @@ def _map_section(evaluation: Evaluation) -> str:
     return f"<section>{heading}{picture}</section>" if picture else ""
 
 
-def _learning(series: Mapping[str, Series]) -> str:
+def _learning(series: Mapping[str, Series], by: str) -> str:
     panels, left_out = learning(series, _MOST_PANELS)
-    charts = [chart(label, [Line(one, label, "var(--blue)")]) for label, one in panels]
+    charts = [chart(label, [Line(one, label, "var(--blue)")], by=by) for label, one in panels]
     if not charts:
         return ""
     note = f'<p class="note">{left_out}</p>' if left_out else ""
-    heading = "<h2>How it learned <small>by environment steps</small></h2>"
+    heading = f"<h2>How it learned <small>by {by}</small></h2>"
     return f'<section>{heading}<div class="small">{"".join(charts)}</div>{note}</section>'
 
 
