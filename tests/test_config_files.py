@@ -46,7 +46,7 @@ def _build(*files: Path, settings: Sequence[str] = ()) -> dict[str, Any]:
     configuration.check()
     trust.check(configuration)
     composition.load(configuration)
-    arguments = composition.build_arguments(configuration, crl.train, given=("run",))
+    arguments = composition.build_arguments(configuration, crl.train, given=("run", "callbacks"))
     trainer = arguments["trainer"]
     sizes = {name: arguments[name] for name in ("env_steps", "updates", "eval_every")}
     plan = crl.plan(trainer, **sizes)

@@ -6,19 +6,25 @@ import pty
 from pathlib import Path
 
 import pytest
+from progress import Display
 from rich.console import Console
 from short_runs import train
 
-from crl._progress import Display
+import crl
 from crl._stream import Unbreakable
+
+
+def show(display: Display, stage: str, step: int, metrics: dict[str, int | float] | None = None) -> None:
+    """Tells the display of a step out of 100."""
+    display.progressed(crl.Progress(stage, step, 100, metrics or {}))
 
 
 @pytest.mark.parametrize("sentence", ["runs/x[lr=0.1]", "[/red] and [bold]", "a [link=x] of :smile:"])
 def test_brackets_are_shown(sentence: str):
     file = io.StringIO()
-    with Display(100, Console(file=file)) as display:
-        display.say(sentence)
-        display.show(sentence, 10)
+    with Display(Console(file=file)) as display:
+        display.noticed(sentence)
+        show(display, sentence, 10)
     first, second = file.getvalue().splitlines()
     assert first == sentence and second.startswith(sentence)
 
@@ -26,8 +32,8 @@ def test_brackets_are_shown(sentence: str):
 def said_of(record: dict[str, int | float]) -> str:
     """What a file gets of one record."""
     file = io.StringIO()
-    with Display(100, Console(file=file)) as display:
-        display.show("train", 50, record)
+    with Display(Console(file=file)) as display:
+        show(display, "train", 50, record)
     return file.getvalue().removeprefix("train      50%  50 steps · ").removesuffix("\n")
 
 
@@ -55,8 +61,8 @@ def test_three_losses_are_shown_at_most_in_the_order_of_the_record():
 def test_colours_make_no_terminal_of_a_file(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     file = io.StringIO()
-    with Display(100, Console(file=file)) as display:
-        display.show("train", 50)
+    with Display(Console(file=file)) as display:
+        show(display, "train", 50)
     assert file.getvalue() == "train      50%  50 steps\n"
 
 
@@ -64,9 +70,9 @@ def test_a_terminal_has_a_live_line(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
     shown, terminal = pty.openpty()
     with os.fdopen(terminal, "w") as file:
-        with Display(100, Console(file=file, width=80)) as display:
-            display.say("a [sentence]")
-            display.show("train", 50)
+        with Display(Console(file=file, width=80)) as display:
+            display.noticed("a [sentence]")
+            show(display, "train", 50)
         file.flush()
         said = ""
         while "50%" not in said:
@@ -80,7 +86,9 @@ def test_a_reader_that_goes_away_ends_no_training(tmp_path: Path, monkeypatch: p
     with os.fdopen(writer, "w", buffering=1) as pipe:
         monkeypatch.setattr("sys.stdout", pipe)
         os.close(reader)
-        records = train(tmp_path)
+        with Display() as display:
+            records = train(tmp_path / "shown", callbacks=(display,))
+        assert train(tmp_path / "printed", env_steps=40) and train(tmp_path / "printed")  # which says that it resumed
         os.write(writer, b"to nobody")  # nor is it an error for what prints after
     assert [record["env_steps"] for record in records] == [0, 40, 80]
 
@@ -89,9 +97,9 @@ def test_a_closed_terminal_ends_nothing():
     shown, terminal = pty.openpty()
     with os.fdopen(terminal, "w") as file:
         os.close(shown)
-        with Display(100, Console(file=file, width=80)) as display:
-            display.say("to nobody")
-            display.show("train", 50)
+        with Display(Console(file=file, width=80)) as display:
+            display.noticed("to nobody")
+            show(display, "train", 50)
 
 
 def test_a_character_that_the_console_has_not():

@@ -35,7 +35,7 @@ def built(cell: study_grid.Cell) -> dict:
     """The arguments of training, with networks as shapes, after the check that nothing about them is bound in vain."""
     cell.configuration.check()
     composition.load(cell.configuration)
-    arguments = composition.build_arguments(cell.configuration, crl.train, given=("run",))
+    arguments = composition.build_arguments(cell.configuration, crl.train, given=("run", "callbacks"))
     trainer = arguments["trainer"]
     arguments["networks"] = trainer.algorithm.networks(eqx.filter_eval_shape(trainer.agent, jr.key(0)))
     some = {

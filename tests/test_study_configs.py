@@ -102,7 +102,7 @@ def _check_block(net: nets.ResidualMLP, name: str) -> None:
 
 def _build(cell: study_grid.Cell) -> dict:
     composition.load(cell.configuration)
-    return composition.build_arguments(cell.configuration, crl.train, given=("run",))
+    return composition.build_arguments(cell.configuration, crl.train, given=("run", "callbacks"))
 
 
 _BUILT: dict[frozenset[str], Networks] = {}

@@ -40,7 +40,7 @@ def test_the_reproduction_is_the_papers_run_with_the_papers_numbers(monkeypatch)
                 if str(key) not in ("crl.train.env_steps", "crl.train.eval_every", "nets.ResidualMLP.depth"):
                     assert cell.configuration.value(str(key)) == binding.value, key
             composition.load(cell.configuration)
-            arguments = composition.build_arguments(cell.configuration, crl.train, given=("run",))
+            arguments = composition.build_arguments(cell.configuration, crl.train, given=("run", "callbacks"))
             networks = eqx.filter_eval_shape(arguments["trainer"].agent, jr.key(0)).networks
             for net in (networks.actor, networks.critic.phi, networks.critic.psi):
                 assert net.blocks.depth * net.blocks.blocks.layers == depth and net.head.weight.shape[0] == 256

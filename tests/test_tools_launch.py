@@ -171,7 +171,7 @@ def test_what_fails_before_the_first_line_leaves_nothing(capsys, tmp_path, monke
     def fail(*arguments):
         raise ValueError("It cannot be.")
 
-    monkeypatch.setattr("crl._loop.restore", fail)
+    monkeypatch.setattr("crl._train.restore", fail)
     assert exits.guard(launch.main, ["launch.py", *QUICKSTART, *settings(*TINY), "--run_dir", str(run)]) == 2
     assert capsys.readouterr().err == "error: It cannot be.\n"
     assert not run.exists() if made else content(run) == {} and run.is_dir()

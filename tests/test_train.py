@@ -21,9 +21,9 @@ import crl
 import envs
 import evaluation
 import nets
-from crl._loop import CompiledSteps
+from crl._compiled import CompiledSteps
 from crl._run import to_devices
-from crl._seeds import Seeds, Solo
+from crl._seeds import Seeds
 from crl._signals import BrokenOff, Signals
 from crl.algorithms.contrastive import ContrastiveRL
 
@@ -69,21 +69,21 @@ def make_trainer(devices: int) -> Traced:
     return trainers.trainer(envs.PointMaze(), algorithm, of=Traced, devices=devices, batch_size=16, **sizes)
 
 
-@pytest.mark.parametrize("program", [Solo, Seeds])
+@pytest.mark.parametrize("seeds", [Seeds((0,), False), Seeds((0, 1), True)], ids=["one", "two"])
 @pytest.mark.parametrize("devices", [1, 2])
-def test_one_program_for_fresh_own_and_restored_states(devices: int, program: type):
-    trainer = program(make_trainer(devices))
-    fresh = eqx.filter_jit(lambda keys: trainer.init(keys))(jr.split(jr.key(0)))
-    state = to_devices(fresh, trainer.shardings(fresh))
+def test_one_program_for_fresh_own_and_restored_states(devices: int, seeds: Seeds):
+    trainer = make_trainer(devices)
+    fresh = eqx.filter_jit(lambda keys: seeds.over(trainer.init)(keys))(seeds.keys())
+    state = to_devices(fresh, trainer.shardings(fresh, seeds.lead))
     traces.clear()
-    steps = CompiledSteps(trainer, eqx.filter_eval_shape(lambda: state))
+    steps = CompiledSteps(trainer, seeds, eqx.filter_eval_shape(lambda: state))
     for updates in (1, 2):
         state = steps.learn(steps.collect(steps.collect(state)), updates)
     # Saved between two calls of the learner and restored: the learner comes first.
-    state = to_devices(jax.device_get(state), trainer.shardings(state))
+    state = to_devices(jax.device_get(state), trainer.shardings(state, seeds.lead))
     state = steps.collect(steps.learn(state, 1))
     assert traces == {"collect": 1, "learn": 1, "policy": 1}
-    for x, where in zip(jax.tree.leaves(state), jax.tree.leaves(trainer.shardings(state)), strict=True):
+    for x, where in zip(jax.tree.leaves(state), jax.tree.leaves(trainer.shardings(state, seeds.lead)), strict=True):
         assert x.sharding.is_equivalent_to(where, x.ndim)
     assert set(jax.block_until_ready(state).updates.ravel().tolist()) == {4}
 

@@ -38,7 +38,7 @@ class Experiment:
         self.configuration = configuration
         self.devices = devices.check(device)
         composition.load(configuration)
-        self.arguments = composition.build_arguments(configuration, crl.train, given=("run", "config"))
+        self.arguments = composition.build_arguments(configuration, crl.train, given=("run", "config", "callbacks"))
         self.trainer: crl.Trainer = self.arguments.pop("trainer")
         self._check_types()
         with composition.building(configuration):

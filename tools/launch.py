@@ -113,6 +113,7 @@ def _dry_run(configuration: Configuration, runs: dict[int | None, Path]) -> int:
 def _train(configuration: Configuration, runs: dict[int | None, Path], name: str, argv: list[str]) -> int:
     import results  # noqa: F401  # now: the sources may have changed when the run is over
     from experiment import Experiment, Record
+    from progress import Display
 
     import crl
 
@@ -132,7 +133,8 @@ def _train(configuration: Configuration, runs: dict[int | None, Path], name: str
             records[directory].write()
         opened = [stack.enter_context(contextlib.closing(crl.Run(directory))) for directory in runs.values()]
         try:
-            states = crl.train(experiment.trainer, **arguments, run=opened)
+            with Display() as display:
+                states = crl.train(experiment.trainer, **arguments, run=opened, callbacks=(display,))
         except crl.Interrupted as e:
             say(e, error=True)
             return 128 + e.signal

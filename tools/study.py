@@ -153,7 +153,7 @@ def _build(cells: Sequence[study_grid.Cell]) -> None:
             known.add(kind)
             continue
         composition.load(cell.configuration)
-        arguments = composition.build_arguments(cell.configuration, crl.train, given=("run", "config"))
+        arguments = composition.build_arguments(cell.configuration, crl.train, given=("run", "config", "callbacks"))
         with composition.building(cell.configuration):
             crl.check_schedule(**{name: arguments[name] for name in inspect.signature(crl.check_schedule).parameters})
             eqx.filter_eval_shape(arguments["trainer"].agent, jax.random.key(0))

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ._algorithm import Metrics as Metrics
     from ._batch import Batch as Batch
     from ._batch import BatchSpec as BatchSpec
+    from ._callback import AbstractCallback as AbstractCallback
+    from ._callback import Progress as Progress
     from ._checkpoint import CheckpointError as CheckpointError
     from ._checkpoint import Checkpoints as Checkpoints
     from ._cost import matmul_flops as matmul_flops
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
     from ._json import FileError as FileError
     from ._json import parse_object as parse_object
     from ._json import to_json as to_json
-    from ._loop import NonFinite as NonFinite
-    from ._loop import evaluation_key as evaluation_key
     from ._memory import memory_available as memory_available
     from ._mesh import on_one_device as on_one_device
     from ._optimizer import apply_optimizer as apply_optimizer
     from ._optimizer import optimizer_or_adam as optimizer_or_adam
     from ._plan import Plan as Plan
     from ._plan import plan as plan
+    from ._recorder import NonFinite as NonFinite
+    from ._recorder import evaluation_key as evaluation_key
     from ._replay import Replay as Replay
     from ._run import Run as Run
     from ._sampling import sampler as sampler
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "AbstractAlgorithm": "_algorithm",
+    "AbstractCallback": "_callback",
     "AbstractData": "_data",
     "AbstractGoalLaw": "_goal_law",
     "AbstractTracker": "_tracker",
@@ -71,9 +74,10 @@ _LATER = {
     "Interrupted": "_train",
     "Mean": "_algorithm",
     "Metrics": "_algorithm",
-    "NonFinite": "_loop",
+    "NonFinite": "_recorder",
     "OTHER": "_goal_law",
     "Plan": "_plan",
+    "Progress": "_callback",
     "Replay": "_replay",
     "Run": "_run",
     "STOP_SIGNALS": "_signals",
@@ -86,7 +90,7 @@ _LATER = {
     "Unbreakable": "_stream",
     "apply_optimizer": "_optimizer",
     "check_schedule": "_schedule",
-    "evaluation_key": "_loop",
+    "evaluation_key": "_recorder",
     "is_plain": "_folder",
     "load_networks": "_saved",
     "load_state": "_saved",
@@ -108,6 +112,7 @@ __all__ = [
     "OTHER",
     "STOP_SIGNALS",
     "AbstractAlgorithm",
+    "AbstractCallback",
     "AbstractData",
     "AbstractGoalLaw",
     "AbstractTracker",
@@ -123,6 +128,7 @@ __all__ = [
     "Metrics",
     "NonFinite",
     "Plan",
+    "Progress",
     "Replay",
     "Run",
     "Schedule",

@@ -1,113 +1,67 @@
-"""One seed or several in one program: what `train` runs, with the same functions for both."""
+"""One seed or several in one program."""
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Key, PyTree
+import jax.random as jr
+from jaxtyping import Array, Key, PyTree
 
-from ._trainer import Trainer, TrainState
+Result = TypeVar("Result")
 
 _AXIS = "seed"
 
 
-class Solo(eqx.Module):
-    """A trainer of one seed.
-
-    Attributes:
-        trainer: what trains.
-    """
-
-    trainer: Trainer
-
-    def agent(self, keys: Key[Array, " seed"]) -> Any:
-        """A fresh agent from the one key."""
-        return self.trainer.agent(keys[0])
-
-    def init(self, keys: Key[Array, " seed"], agent: Any = None) -> TrainState:
-        """A fresh state from the one key, with the agent given."""
-        return self.trainer.init(keys[0], agent)
-
-    def shardings(self, state: PyTree) -> PyTree:
-        """Where the arrays of a state lie."""
-        return self.trainer.shardings(state)
-
-    def collect(self, state: TrainState) -> TrainState:
-        """See `Trainer.collect`."""
-        return self.trainer.collect(state)
-
-    def learn(self, state: TrainState, updates: Int[Array, ""]) -> TrainState:
-        """See `Trainer.learn`."""
-        return self.trainer.learn(state, updates)
-
-    def one(self, state: TrainState, index: int) -> TrainState:
-        """The state of a seed, by its place among them."""
-        return state
-
-    def split(self, state: TrainState) -> list[TrainState]:
-        """The state of each seed."""
-        return [state]
-
-    def join(self, states: Sequence[TrainState]) -> TrainState:
-        """The state of all."""
-        return states[0]
-
-
 class Seeds(eqx.Module):
-    """A trainer of several seeds under `jax.vmap`: every array of its state has a leading axis, one entry a seed.
+    """What turns functions of one seed's state into functions of the states of all of them.
 
-    A seed draws the numbers that it draws alone. What is computed from them agrees to rounding: a batched matrix
-    product may add in another order.
+    Several seeds are trained under `jax.vmap`: every array of their state has a leading axis, one entry a seed. Each
+    draws the numbers that it draws by itself. What is computed from them agrees to rounding: a batched matrix product
+    may add in another order.
 
     Attributes:
-        trainer: what trains.
+        numbers: the seeds.
+        vmapped: whether the state has the leading axis; `False` for a single seed.
     """
 
-    trainer: Trainer
+    numbers: tuple[int, ...]
+    vmapped: bool
 
-    def agent(self, keys: Key[Array, " seed"]) -> Any:
-        """A fresh agent for every key."""
-        return eqx.filter_vmap(self.trainer.agent)(keys)
+    @property
+    def axis(self) -> str | None:
+        """The name of the axis of `jax.vmap`, for what all seeds do together."""
+        return _AXIS if self.vmapped else None
 
-    def init(self, keys: Key[Array, " seed"], agent: Any = None) -> TrainState:
-        """A fresh state for every key, with the agents given."""
-        return eqx.filter_vmap(self.trainer.init)(keys, agent)
+    @property
+    def lead(self) -> int:
+        """How many axes the arrays of a state have before their own."""
+        return int(self.vmapped)
 
-    def shardings(self, state: PyTree) -> PyTree:
-        """Where the arrays of a state lie: every seed's as those of a state alone."""
-        return self.trainer.shardings(state, lead=1)
+    def keys(self) -> Key[Array, "..."]:
+        """The key from which the run of each seed is drawn."""
+        keys = [jr.split(jr.key(number))[0] for number in self.numbers]
+        return jnp.stack(keys) if self.vmapped else keys[0]
 
-    def collect(self, state: TrainState) -> TrainState:
-        """See `Trainer.collect`."""
-        return _mapped(self.trainer.collect, state)
+    def over(self, function: Callable[..., Result]) -> Callable[..., Result]:
+        """A function of one seed's keys and state, of those of all seeds."""
+        return eqx.filter_vmap(function, axis_name=_AXIS) if self.vmapped else function
 
-    def learn(self, state: TrainState, updates: Int[Array, ""]) -> TrainState:
-        """See `Trainer.learn`; all seeds stop behind an update in which one of them is not finite."""
-        return _mapped(lambda state: self.trainer.learn(state, updates, together=_AXIS), state)
-
-    def one(self, state: TrainState, index: int) -> TrainState:
-        """The state of a seed, by its place among them: a copy."""
+    def one(self, state: PyTree, index: int) -> Any:
+        """The state of a seed, by its place among them: a copy where there are several."""
+        if not self.vmapped:
+            return state
         arrays, static = eqx.partition(state, eqx.is_array)
         return eqx.combine(jax.tree.map(lambda x: x[index], arrays), static)
 
-    def split(self, state: TrainState) -> list[TrainState]:
-        """The state of each seed: a copy of all."""
-        return [self.one(state, index) for index in range(len(state.updates))]
+    def split(self, state: PyTree) -> list[Any]:
+        """The state of each seed."""
+        return [self.one(state, index) for index in range(len(self.numbers))]
 
-    def join(self, states: Sequence[TrainState]) -> TrainState:
+    def join(self, states: Sequence[PyTree]) -> Any:
         """The state of all."""
+        if not self.vmapped:
+            return states[0]
         arrays, static = zip(*(eqx.partition(state, eqx.is_array) for state in states), strict=True)
         return eqx.combine(jax.tree.map(lambda *xs: jnp.stack(xs), *arrays), static[0])
-
-
-def _mapped(step, state: TrainState) -> TrainState:
-    arrays, static = eqx.partition(state, eqx.is_array)
-
-    @partial(jax.vmap, axis_name=_AXIS)
-    def mapped(arrays: PyTree) -> PyTree:
-        return eqx.filter(step(eqx.combine(arrays, static)), eqx.is_array)
-
-    return eqx.combine(mapped(arrays), static)

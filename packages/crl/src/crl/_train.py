@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ._loop import Evaluate, Loop, counts
+import equinox as eqx
+
+from ._callback import AbstractCallback, Callbacks, Printed
+from ._compiled import CompiledSteps, fresh_state
 from ._numbers import Integer
 from ._open_files import refuse_too_few_files
-from ._progress import Display
-from ._run import Run
+from ._recorder import Evaluate, Recorder, Speed, counts
+from ._run import Run, restore, to_devices
 from ._schedule import check_schedule, clock
+from ._seeds import Seeds
 from ._signals import BrokenOff, Signals
-from ._tracker import Tracker
+from ._tracker import Started, Tracker, Trackers
 from ._trainer import Trainer, TrainState
 
 
@@ -37,6 +41,7 @@ def train(
     seeds: tuple[Integer, ...] = (),
     updates: Integer | None = None,
     *,
+    callbacks: Sequence[AbstractCallback] | None = None,
     config: Mapping[str, Any] | None = None,
     run: Run | Sequence[Run],
 ) -> list[TrainState]:
@@ -59,6 +64,7 @@ def train(
         seeds: trained side by side in one program, see `Seeds`, and all stopped by one that diverges.
         updates: gradient steps in all instead of `env_steps`, rounded up to whole training steps; the run is then
             counted, evaluated and its snapshots named by updates.
+        callbacks: are told where the run is and what somebody should know; by default, the latter is printed.
         config: what the run was configured with, by name, for the trackers.
         run: where everything is written; of `seeds`, one for each.
 
@@ -77,37 +83,61 @@ def train(
     runs = (run,) if isinstance(run, Run) else tuple(run)
     if len(runs) != (len(schedule.seeds) or 1):
         raise ValueError(f"`run` of train must be one for each of {len(schedule.seeds) or 1} seeds; got {len(runs)}.")
-    with Signals() as signals, Display(timer.step(timer.collects)) as display:
-        evaluate = evaluate and signals.breaking_off(evaluate)
-        loop = Loop(trainer, timer, evaluate, schedule, trackers, config or {}, runs, signals, display)
-
-        state, compiled = loop.start()
-        chunk, saved_at = 1, time.monotonic()
+    chosen = Seeds(schedule.seeds or (schedule.seed,), bool(schedule.seeds))
+    watching = Callbacks((Printed(),) if callbacks is None else callbacks)
+    following = Trackers(trackers, watching.noticed)
+    with Signals() as signals:
+        scoring = evaluate and signals.breaking_off(evaluate)
+        recorder = Recorder(timer, chosen, runs, scoring, following, watching, signals)
+        recorder.show("start", 0)
+        state, steps = _start(trainer, recorder)
+        for number, one in zip(chosen.numbers, runs, strict=True):
+            following.started(Started(one.directory, one.identity, number, chosen.vmapped, config or {}))
+        chunk, compiled = 1, False
+        saved_at, speed = time.monotonic(), Speed(*recorder.counts(state))
         while True:
             collects, made = counts(state)
             step, due = timer.step(collects), trainer.updates_due(collects) - made
             if due > 0:
-                began, first = time.monotonic(), not loop.compiled
-                display.show("compile" if first else "train", step)
-                state = compiled.learn(state, min(chunk, due))
+                recorder.show("train" if compiled else "compile", step)
+                began, asked = time.monotonic(), min(chunk, due)
+                state = steps.learn(state, asked)
                 done = counts(state)[1] - made
-                loop.compiled = True
-                loop.check(state, done, min(chunk, due))
-                if not first:
+                recorder.check(state, done, asked)
+                if compiled:  # else it is the compilation that took so long
                     chunk = max(1, int(done * schedule.call_seconds / (time.monotonic() - began)))
-            elif loop.logged < loop.counts(state) and timer.record_due(collects):
+                compiled = True
+            elif recorder.logged < recorder.counts(state) and timer.record_due(collects):
                 with suppress(BrokenOff):
-                    loop.log(state)
+                    recorder.log(state, speed.until(*recorder.counts(state)))
+                    speed = Speed(*recorder.counts(state))
             elif collects >= timer.collects:
-                loop.save(state, wait=True)
-                return loop.program.split(state)
+                recorder.save(state, wait=True)
+                return chosen.split(state)
             else:
-                display.show("prefill" if trainer.updates_due(collects) == 0 else "train", step)
-                state = compiled.collect(state)
+                recorder.show("prefill" if trainer.updates_due(collects) == 0 else "train", step)
+                state = steps.collect(state)
             if signals.caught:
-                loop.save(state, wait=True)
+                recorder.save(state, wait=True)
                 raise Interrupted(signals.caught[0])
             if time.monotonic() - saved_at > checkpoint_seconds:
-                if not loop.save(state):
-                    display.say("The last checkpoint is still being written; this one is skipped.")
+                if not recorder.save(state):
+                    watching.noticed("The last checkpoint is still being written; this one is skipped.")
                 saved_at = time.monotonic()
+
+
+def _start(trainer: Trainer, recorder: Recorder) -> tuple[TrainState, CompiledSteps]:
+    """The state to begin with, on its devices: the runs' own, or a fresh one; and the steps from there."""
+    seeds = recorder.seeds
+    like = eqx.filter_eval_shape(seeds.over(trainer.init), seeds.keys())
+    states, sentences = restore(recorder.runs, eqx.filter_eval_shape(lambda state: seeds.one(state, 0), like))
+    for sentence in sentences:
+        recorder.callbacks.noticed(sentence)
+    steps = CompiledSteps(trainer, seeds, like)
+    if states is None:
+        state = fresh_state(trainer, seeds, like)
+    else:
+        state = seeds.join(states)
+        env_steps, updates = recorder.counts(state)
+        recorder.callbacks.noticed(f"Resumed at env step {env_steps:,} and update {updates:,}.")
+    return to_devices(state, trainer.shardings(state, seeds.lead)), steps

@@ -7,24 +7,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from ._stream import Unbreakable
+import crl
 
 _PLAIN_SECONDS = 10.0  # between two plain lines of one stage
 _MOST_LOSSES = 3  # a line has no room for more
 
 
-class Display:
+class Display(crl.AbstractCallback):
     """Stage, environment steps, speeds, time left, losses and the last evaluation.
 
     It is live where the console is a terminal: an environment that asks for colours, as `FORCE_COLOR` does, makes no
     terminal of a file. Where nobody reads any more, nothing is shown.
     """
 
-    def __init__(self, env_steps: int, console: Console | None = None):
-        """`env_steps`: the run's total."""
+    def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False)
-        self.console.file = cast(IO[str], Unbreakable(self.console.file))
-        self._total = env_steps
+        self.console.file = cast(IO[str], crl.Unbreakable(self.console.file))
         self._plain_at = 0.0
         self._stage = ""
         self._latest: dict[str, int | float] = {}
@@ -38,7 +36,7 @@ class Display:
             console=self.console,
             disable=not self._live,
         )
-        self._task = self._progress.add_task("", total=env_steps, stage="", numbers="")
+        self._task = self._progress.add_task("", total=None, stage="", numbers="")
 
     def __enter__(self) -> "Display":
         self._progress.start()
@@ -47,20 +45,19 @@ class Display:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def say(self, sentence: str) -> None:
-        """A sentence that stays, with every bracket in it."""
+    def noticed(self, sentence: str) -> None:
+        """Shows a sentence that stays, with every bracket in it."""
         self.console.print(Text(sentence), soft_wrap=not self._live)
 
-    def show(self, stage: str, env_steps: int, line: dict[str, int | float] | None = None) -> None:
-        """Updates the display; `line` holds any of the run's metrics by name."""
-        self._latest |= line or {}
-        self._progress.update(
-            self._task, completed=min(env_steps, self._total), stage=stage, numbers=_numbers(env_steps, self._latest)
-        )
+    def progressed(self, progress: crl.Progress) -> None:
+        """Updates the display."""
+        stage, step, total, metrics = progress
+        self._latest |= metrics
+        numbers = _numbers(step, self._latest)
+        self._progress.update(self._task, total=total, completed=min(step, total), stage=stage, numbers=numbers)
         now = time.monotonic()
         if not self._live and (stage != self._stage or now - self._plain_at > _PLAIN_SECONDS):
-            done = min(1, env_steps / self._total)
-            self.say(f"{stage:<9} {done:4.0%}  {_numbers(env_steps, self._latest)}")
+            self.noticed(f"{stage:<9} {min(1, step / total):4.0%}  {numbers}")
             self._plain_at = now
         self._stage = stage
 
