@@ -23,7 +23,7 @@ from crl.data.online import Online
 
 NAMES = sorted(module.name for module in pkgutil.iter_modules(crl.algorithms.__path__))
 ENV = PROBES["one step"][0]
-BATCH, UPDATES = 64, 800
+BATCH, UPDATES = 64, 1_500
 SMALL = ("nets.ResidualMLP.width = 32", "optax.adam.learning_rate = 3e-3")
 
 

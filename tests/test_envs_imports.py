@@ -1,19 +1,19 @@
 """What `import envs` loads, and how wrong arguments are refused where no type checker watches."""
 
-import os
 import sys
 import textwrap
 
 import processes
 import pytest
+from environment import users_environment
 
 import envs
 
 
-def run(code: str, *, cpus: int | None = None) -> str:
-    """What code prints in a fresh interpreter, without the type checks of the test suite."""
-    # What `envs` sets here, where there is one CPU, is not what a user has.
-    environment = {name: value for name, value in os.environ.items() if name != "PJRT_NPROC"}
+def run(code: str, *, cpus: int | None = None, **more: str) -> str:
+    """What code prints in a fresh interpreter, without the type checks of the suite; `more`: of its environment."""
+    # What `envs` sets here, where one CPU stands for eight devices, is not what a user has.
+    environment = {name: value for name, value in users_environment().items() if name != "PJRT_NPROC"} | more
     pin = "" if cpus is None else f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cpus}])\n"
     command = [sys.executable, "-c", pin + textwrap.dedent(code)]
     return processes.finish(command, env=environment).stdout
@@ -95,6 +95,16 @@ def test_one_cpu_gets_a_pool_in_which_callbacks_cannot_hang():
         cpus=1,
     )
     assert printed.split() == ["2", "(4096,", "4)"]
+
+
+@pytest.mark.parametrize(("forced", "threads"), [(1, None), (2, "8"), (3, "12")])
+def test_devices_made_of_one_cpu_get_threads_to_wait_for_each_other(forced: int, threads: str | None):
+    printed = run(
+        'import os, envs; print(os.environ.get("PJRT_NPROC"))',
+        cpus=2,
+        XLA_FLAGS=f"--xla_force_host_platform_device_count={forced}",
+    )
+    assert printed.strip() == str(threads)
 
 
 def test_one_cpu_and_a_backend_that_has_started_is_refused():
