@@ -16,7 +16,7 @@ class Still(envs.AbstractEngine):
         return physics, {}, jnp.zeros((), bool)
 
 
-class BlankEnv(envs.AbstractEnv):
+class BlankEnv(envs.AbstractPositionGoalEnv):
     """Observations are `obs` positions, goals their first `goal` numbers; it stays at the origin."""
 
     obs: int
@@ -46,3 +46,8 @@ class BlankEnv(envs.AbstractEnv):
     def is_terminal(self, physics, fields):
         """Never."""
         return jnp.zeros((), bool)
+
+    @property
+    def viewpoint(self):
+        """Of pictures that nobody takes."""
+        return envs.Viewpoint()

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
-from envs import AbstractEngine, AbstractEnv, Physics
+from envs import AbstractEngine, AbstractPositionGoalEnv, Physics, Viewpoint
 
 
 class LineEngine(AbstractEngine):
@@ -18,7 +18,7 @@ class LineEngine(AbstractEngine):
         return Physics(physics.qpos + step, step, physics.qacc_warmstart), {}, jnp.zeros((), bool)
 
 
-class Line(AbstractEnv):
+class Line(AbstractPositionGoalEnv):
     """Starts at 0 with a goal at `nearest` to `farthest` m, reached within 0.5 m; it falls at `cliff` m."""
 
     engine: AbstractEngine = LineEngine()
@@ -50,6 +50,10 @@ class Line(AbstractEnv):
     def is_terminal(self, physics, fields):
         del fields
         return physics.qpos[0] >= self.cliff
+
+    @property
+    def viewpoint(self):
+        return Viewpoint()
 
 
 def go_and_stay(obs, goal, key):

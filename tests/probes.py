@@ -29,7 +29,7 @@ class _Engine(envs.AbstractEngine):
         return envs.Physics(qpos, physics.qvel, physics.qacc_warmstart), {}, jnp.zeros((), bool)
 
 
-class Probe(envs.AbstractEnv):
+class Probe(envs.AbstractPositionGoalEnv):
     """A place x on a line and a sense s = +-1: an action a in [-1, 1] leads to x + s a. Goals are places."""
 
     engine: envs.AbstractEngine = _Engine()
@@ -62,6 +62,10 @@ class Probe(envs.AbstractEnv):
 
     def is_terminal(self, physics, fields):
         return jnp.zeros((), bool)
+
+    @property
+    def viewpoint(self):
+        return envs.Viewpoint()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Line(envs.AbstractEngine):
         return envs.Physics(qpos, physics.qvel, physics.qacc_warmstart), {}, unstable
 
 
-class Probe(envs.AbstractEnv):
+class Probe(envs.AbstractPositionGoalEnv):
     """Starts at U(0, 1), asks for U(5, 6); falls beyond 2.5."""
 
     engine: envs.AbstractEngine = Line()
@@ -51,6 +51,10 @@ class Probe(envs.AbstractEnv):
 
     def is_terminal(self, physics, fields):
         return physics.qpos[0] > 2.5
+
+    @property
+    def viewpoint(self):
+        return envs.Viewpoint()
 
 
 def creep(obs, goal, key):

@@ -29,6 +29,7 @@ from envs._policy import UniformPolicy as UniformPolicy
 from envs._policy import ZeroPolicy as ZeroPolicy
 from envs._policy import as_policy as as_policy
 from envs._policy import deterministic as deterministic
+from envs._position_goal import AbstractPositionGoalEnv as AbstractPositionGoalEnv
 from envs._rollout import Trajectory as Trajectory
 from envs._rollout import fresh_memory as fresh_memory
 from envs._rollout import rollout as rollout
@@ -73,6 +74,7 @@ __all__ = [
     "AbstractEngine",
     "AbstractEnv",
     "AbstractPolicy",
+    "AbstractPositionGoalEnv",
     "Ant",
     "AntBall",
     "AntBallMaze",

@@ -12,8 +12,6 @@ from envs._maze import Maze
 from envs._physics import AbstractEngine, Fields, Physics
 from envs._viewpoint import Viewpoint
 
-_RIM = 0.3  # of the outer walls is in a picture, in cells: enough to see that a maze is closed
-
 
 class EnvState(eqx.Module):
     """One environment between two control steps."""
@@ -33,6 +31,9 @@ class EnvState(eqx.Module):
 
 class AbstractEnv(eqx.Module):
     """A task: subclasses say how an episode starts, what is seen, and what counts as reached.
+
+    A method is either abstract or final: it is implemented once in the line of a class, and what is implemented is not
+    overridden. Tasks whose goals are positions extend `AbstractPositionGoalEnv`.
 
     All methods are pure and for one environment; `Episodes` and `rollout` own the batch axis. Nothing in an
     environment is a JAX array: it may be closed over by, or passed to, any transformation.
@@ -65,6 +66,23 @@ class AbstractEnv(eqx.Module):
     @abc.abstractmethod
     def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
         """Whether the episode ends in this state before its time limit, because the agent fell, say."""
+
+    @abc.abstractmethod
+    def goal_distance(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
+        """How far an achieved goal is from a commanded one, m."""
+
+    @abc.abstractmethod
+    def is_success(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
+        """Whether an achieved goal is near enough to a commanded one."""
+
+    @abc.abstractmethod
+    def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
+        """Where a goal lies in the world, m: for pictures."""
+
+    @property
+    @abc.abstractmethod
+    def viewpoint(self) -> Viewpoint:
+        """From where pictures are taken."""
 
     def begin(self, key: PRNGKeyArray) -> tuple[Physics, Float[Array, " goal"]]:
         """The state and the goal in which a new episode begins, drawn with `key`."""
@@ -101,35 +119,6 @@ class AbstractEnv(eqx.Module):
             terminated=unstable | self.is_terminal(physics, fields),
             unstable=unstable,
         )
-
-    def goal_distance(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Float[Array, ""]:
-        """Euclidean distance between an achieved and a commanded goal, m."""
-        return jnp.linalg.norm(achieved - goal)
-
-    def is_success(self, achieved: Float[Array, " goal"], goal: Float[Array, " goal"]) -> Bool[Array, ""]:
-        """Whether an achieved goal is near enough to a commanded one: `goal_distance < threshold`."""
-        return self.goal_distance(achieved, goal) < self.threshold
-
-    def goal_position(self, goal: Float[Array, " goal"]) -> Float[Array, "3"]:
-        """Where a goal lies in the world, m: its first three numbers, followed by zeros where there are fewer.
-
-        It is for pictures. A task whose goals begin with anything but x, y, z of a place overrides it.
-        """
-        return jnp.zeros(3, goal.dtype).at[: min(goal.size, 3)].set(goal[:3])
-
-    @property
-    def viewpoint(self) -> Viewpoint:
-        """From where pictures are taken.
-
-        A maze is seen from above, as its text is written: rows downwards and columns to the right, a little tilted so
-        that one sees who stands and who lies. Elsewhere the camera follows the agent and its goal. A task that takes
-        place at one spot overrides it.
-        """
-        if self.maze is None:
-            return Viewpoint()
-        rim = (0.5 - _RIM) * self.maze.cell_size
-        x, y = (self.maze.size - self.maze.cell_size - rim).tolist()
-        return Viewpoint(180.0, -72.0, ((rim, rim, 0.0), (x, y, self.maze.wall_height)))
 
     @property
     def control_step(self) -> float:

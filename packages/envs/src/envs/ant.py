@@ -10,11 +10,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length, check_positive, check_range
-from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._maze import Maze
 from envs._mjcf import add_walls, cap_contacts, compile_model, gymnasium_spec, spread_floor
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
+from envs._viewpoint import Viewpoint
 
 FRAME_SKIP = 5
 GEAR = 150.0  # N m, Gymnasium's
@@ -25,35 +26,47 @@ _POSE = {"ankle_1": 1.0, "ankle_2": -1.0, "ankle_3": -1.0, "ankle_4": 1.0}  # ra
 _HEIGHT = 0.55  # m
 
 
-class AbstractAnt(AbstractEnv):
-    """What tasks with an ant share: observation, action, and the fall.
+class AbstractAnt(AbstractPositionGoalEnv):
+    """What tasks with an ant share: action, and the fall.
 
-    Observation (29): `qpos` (torso x, y, z in m, unit quaternion, 8 joint angles in rad) and `qvel` (14).
-    Action (8): torques as a share of `gear`. Goal (2): x, y of the torso, m.
-    An episode ends when the torso's height leaves `healthy_z_range`. Control step 0.05 s.
+    Action (8): torques as a share of `gear`. An episode ends when the torso's height leaves `healthy_z_range`. Control
+    step 0.05 s.
     """
 
     healthy_z_range: eqx.AbstractVar[tuple[float, float]]
     """Lowest and highest healthy height of the torso, m."""
 
-    def observe(self, physics: Physics, fields: Fields) -> Float[Array, " obs"]:
-        del fields
-        return jnp.concatenate([physics.qpos, physics.qvel])
-
     def control(self, action: Float[Array, "8"]) -> Float[Array, "8"]:
         return action
-
-    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
-        del fields
-        return physics.qpos[:2]
 
     def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
         del fields
         low, high = self.healthy_z_range
         return ~((physics.qpos[2] >= low) & (physics.qpos[2] <= high))
 
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """A maze from above; on the open plane the camera follows the ant and the goal."""
+        return Viewpoint() if self.maze is None else Viewpoint.above(self.maze)
 
-class Ant(AbstractAnt):
+
+class AbstractAntWalk(AbstractAnt):
+    """What tasks share in which the ant itself has to get somewhere, and nothing else moves.
+
+    Observation (29): `qpos` (torso x, y, z in m, unit quaternion, 8 joint angles in rad) and `qvel` (14).
+    Goal (2): x, y of the torso, m.
+    """
+
+    def observe(self, physics: Physics, fields: Fields) -> Float[Array, "29"]:
+        del fields
+        return jnp.concatenate([physics.qpos, physics.qvel])
+
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos[:2]
+
+
+class Ant(AbstractAntWalk):
     """An ant that has to walk to a goal on a circle of radius 10 m around the origin.
 
     Start: at the origin, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1).

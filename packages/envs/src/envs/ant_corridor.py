@@ -11,10 +11,10 @@ from envs._engine import engine as build_engine
 from envs._maze import Maze
 from envs._physics import AbstractEngine
 from envs._reachable import check_cell_size
-from envs.ant import FRAME_SKIP, GEAR, REACH, AbstractAnt, Pose, ant_model
+from envs.ant import FRAME_SKIP, GEAR, REACH, AbstractAntWalk, Pose, ant_model
 
 
-class AntCorridor(AbstractAnt):
+class AntCorridor(AbstractAntWalk):
     """An ant that has to walk a given number of cells along a corridor.
 
     Every episode draws how many cells, all numbers equally likely, and then one of the places from which the goal

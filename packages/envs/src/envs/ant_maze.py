@@ -10,10 +10,10 @@ from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._physics import AbstractEngine
 from envs._reachable import check_cell_size, check_ways
-from envs.ant import FRAME_SKIP, GEAR, NOISE, REACH, AbstractAnt, Pose, ant_model
+from envs.ant import FRAME_SKIP, GEAR, NOISE, REACH, AbstractAntWalk, Pose, ant_model
 
 
-class AntMaze(AbstractAnt):
+class AntMaze(AbstractAntWalk):
     """An ant that has to walk to the centre of a goal cell of a maze with cells of 4 m and walls 2 m high.
 
     Start: a start cell's centre, all positions + U(-0.1, 0.1), velocities 0.1 N(0, 1). Goal: uniform over

@@ -72,6 +72,10 @@ class AntPush(AbstractAnt):
         ant, block = physics.qpos[:-2], physics.qpos[-2:]  # the block's joints are the model's last
         return jnp.concatenate([ant, physics.qvel[:-2], block])
 
+    def achieved_goal(self, physics: Physics, fields: Fields) -> Float[Array, "2"]:
+        del fields
+        return physics.qpos[:2]
+
 
 def _add_block(spec: mujoco.MjSpec) -> None:
     spec.geom("floor").contype = 0  # the ant's geoms ask for the floor; the block does not

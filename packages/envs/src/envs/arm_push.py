@@ -8,13 +8,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from envs._arguments import check_choice, check_count, check_length
 from envs._engine import engine as build_engine
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
 from envs.arm import CUBE, FIELDS, FRAME_SKIP, AbstractArm, add_cube, arm_model, in_box
 
 # Middle of the cube's starts, middle of the goals, half the side of both squares, m.
 _SQUARES = {"easy": ((-0.1, 0.6), (0.1, 0.6), 0.1), "hard": ((-0.25, 0.65), (0.25, 0.65), 0.25)}
 
 
-class AbstractCubeTask(AbstractArm):
+class AbstractCubeTask(AbstractArm, AbstractPositionGoalEnv):
     """What the tasks with a cube share.
 
     Observation (17): the cube's centre (3, m), joint angles (7, rad), position (3, m) and velocity (3, m/s) of the

@@ -8,12 +8,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from envs._arguments import check_count, check_length
 from envs._engine import engine as build_engine
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
 from envs.arm import FIELDS, FRAME_SKIP, AbstractArm, arm_model
 
 _MIDDLE, _HALF = (0.0, 0.5, 0.3), 0.2  # m, of the box of goals
 
 
-class ArmReach(AbstractArm):
+class ArmReach(AbstractArm, AbstractPositionGoalEnv):
     """An arm that has to bring the point between its fingertips to a point of a box of 0.4 m above the table.
 
     Observation (13): joint angles (7, rad), position (3, m) and velocity (3, m/s) of that point. Action (4): see

@@ -67,6 +67,14 @@ class HalfCheetah(AbstractEnv):
         del fields
         return physics.qpos[:1]
 
+    def goal_distance(self, achieved: Float[Array, "1"], goal: Float[Array, "1"]) -> Float[Array, ""]:
+        """Distance along x, m."""
+        return jnp.linalg.norm(achieved - goal)
+
+    def is_success(self, achieved: Float[Array, "1"], goal: Float[Array, "1"]) -> Bool[Array, ""]:
+        """Whether the torso is nearer than `threshold`."""
+        return self.goal_distance(achieved, goal) < self.threshold
+
     def goal_position(self, goal: Float[Array, "1"]) -> Float[Array, "3"]:
         """x, at the height of a standing torso, m."""
         return jnp.array([0.0, 0.0, _HEIGHT], goal.dtype).at[0].set(goal[0])

@@ -7,11 +7,12 @@ import mujoco
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length
-from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._maze import Maze
 from envs._mjcf import add_walls, cap_contacts, compile_model, gymnasium_spec, spread_floor
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
+from envs._viewpoint import Viewpoint
 
 FRAME_SKIP = 10
 FIELDS = ("cinert", "cvel", "qfrc_actuator")
@@ -22,7 +23,7 @@ _HEIGHT = 1.4  # m, of the torso at the start
 _HEALTHY = (1.0, 2.0)  # m, of the torso's height
 
 
-class AbstractHumanoid(AbstractEnv):
+class AbstractHumanoid(AbstractPositionGoalEnv):
     """What tasks with a humanoid share: observation, action, and the fall.
 
     Observation (278): `qpos` (24), `qvel` (23), `cinert` (130), `cvel` (78) of the 13 bodies,
@@ -49,6 +50,11 @@ class AbstractHumanoid(AbstractEnv):
         del fields
         low, high = _HEALTHY
         return ~((physics.qpos[2] >= low) & (physics.qpos[2] <= high))
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """A maze from above; on the open plane the camera follows the humanoid and the goal."""
+        return Viewpoint() if self.maze is None else Viewpoint.above(self.maze)
 
     def stance(self, dtype: jnp.dtype) -> Float[Array, "24"]:
         """`qpos` upright above the origin."""

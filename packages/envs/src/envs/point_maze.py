@@ -9,13 +9,14 @@ import mujoco
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length
-from envs._base import AbstractEnv
 from envs._corridor import check_cells, draw_way
 from envs._engine import engine as build_engine
 from envs._maze import Maze, pick
 from envs._mjcf import add_walls, cap_contacts, compile_model
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
 from envs._reachable import check_cell_size, check_ways
+from envs._viewpoint import Viewpoint
 
 RADIUS = 0.15  # m
 FRAME_SKIP = 5  # substeps of 0.01 s in a control step
@@ -27,7 +28,7 @@ _GOAL_NOISE = 0.25  # m, around the centre of the goal cell, as in Gymnasium-Rob
 _TIMESTEP = 0.01  # s
 
 
-class AbstractPointMaze(AbstractEnv):
+class AbstractPointMaze(AbstractPositionGoalEnv):
     """What tasks with a ball in a maze share: all but the observation.
 
     Action (2): force along x and y as a share of the full force, which leads to 2 m/s with a time constant of 0.25 s.
@@ -60,6 +61,11 @@ class AbstractPointMaze(AbstractEnv):
     def is_terminal(self, physics: Physics, fields: Fields) -> Bool[Array, ""]:
         del physics, fields
         return jnp.zeros((), bool)
+
+    @property
+    def viewpoint(self) -> Viewpoint:
+        """The maze from above."""
+        return Viewpoint.above(self.maze)
 
 
 class PointMaze(AbstractPointMaze):

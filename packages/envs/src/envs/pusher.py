@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_choice, check_count, check_length
-from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._mjcf import add_checks, compile_model, gymnasium_spec
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
 from envs._viewpoint import Viewpoint
 
 _TIMESTEP, _FRAME_SKIP = 0.01, 5
@@ -22,7 +22,7 @@ _APART = 0.17  # m, least distance of the object from the goal
 _SPEED_NOISE = 0.005
 
 
-class Pusher(AbstractEnv):
+class Pusher(AbstractPositionGoalEnv):
     """An arm of seven joints that has to push an object to a place on a table.
 
     Observation (20): joint angles (7, rad), position of the fingertips (3, m), position of the object (3, m),

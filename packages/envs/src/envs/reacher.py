@@ -7,10 +7,10 @@ import mujoco
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from envs._arguments import check_count, check_length
-from envs._base import AbstractEnv
 from envs._engine import engine as build_engine
 from envs._mjcf import add_checks, compile_model, gymnasium_spec
 from envs._physics import AbstractEngine, Fields, Physics
+from envs._position_goal import AbstractPositionGoalEnv
 from envs._viewpoint import Viewpoint
 
 _TIMESTEP, _FRAME_SKIP = 0.01, 4
@@ -19,7 +19,7 @@ _TABLE = 0.01  # m, height of the links
 _LINKS = (0.1, 0.11)  # m, from joint to joint and from joint to fingertip
 
 
-class Reacher(AbstractEnv):
+class Reacher(AbstractPositionGoalEnv):
     """An arm of two links that has to bring its fingertip to a point of a disc around its base.
 
     Observation (10): cosine (2) and sine (2) of the joint angles, position (3, m) and velocity (3, m/s) of the
