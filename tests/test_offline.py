@@ -1,6 +1,7 @@
 """A dataset from a file: read as it is, refused where it is not one, and learned from."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 from eval_line import Line
+from tool_runs import ROOT, settings, start
 
 import crl
 import envs
@@ -126,6 +128,8 @@ def damaged(dataset: dict[str, np.ndarray], folder: Path, name: str) -> Path:
             for part in ("actions", "terminals", "qpos", "qvel"):
                 archive.writestr(f"{part}.npy", stream.getvalue())
         return path
+    if name == "goals of width 3":
+        parts["achieved_goals"] = np.zeros((len(parts["qpos"]), 3))
     if name == "no terminals":
         del parts["terminals"]
     if name == "no states":
@@ -142,26 +146,31 @@ def damaged(dataset: dict[str, np.ndarray], folder: Path, name: str) -> Path:
         ("no zip", "`file` of Offline, {path}, is no npz file of a dataset: File is not a zip file."),
         (
             "objects",
-            "`file` of Offline, {path}, is no npz file of a dataset: observations.npy holds no plain numbers, or more "
-            "than fit into memory.",
+            "`file` of Offline, {path}, is no npz file of a dataset: observations are no plain numbers, or not as "
+            "many as their header says.",
         ),
         ("no terminals", "`file` of Offline, {path}, lacks terminals."),
         ("no states", "`file` of Offline, {path}, lacks achieved_goals, or qpos and qvel."),
-        ("other rows", "The arrays of {path} must have the same number of rows, from 2 to 2^31 - 1."),
-        ("a bomb", "The arrays of {path} must have the same number of rows, from 2 to 2^31 - 1."),
+        ("other rows", "`actions` of {path} must have the shape [8200, 2] for PointMaze, not [8199, 2]."),
+        ("goals of width 3", "`achieved_goals` of {path} must have the shape [8200, 2] for PointMaze, not [8200, 3]."),
+        (
+            "a bomb",
+            "`file` of Offline, {path}, is no npz file of a dataset: observations are no plain numbers, or not as "
+            "many as their header says.",
+        ),
     ],
 )
-def test_what_is_no_dataset_is_refused_in_one_sentence(dataset, tmp_path, name, sentence):
+def test_what_is_no_dataset_is_refused_in_one_sentence(env, dataset, tmp_path, name, sentence):
     path = damaged(dataset, tmp_path, name)
     with pytest.raises(ValueError) as caught:
-        Offline(str(path))
+        Offline(str(path)).init(env, envs.ZeroPolicy(2), 1, jr.key(0))
     assert str(caught.value) == sentence.format(path=path)
 
 
 def test_a_dataset_of_another_task_is_refused(file):
     with pytest.raises(ValueError) as caught:
         Offline(str(file)).init(Line(), envs.ZeroPolicy(2), 1, jr.key(0))
-    assert str(caught.value) == (f"`observations` of {file} must have shape [rows, 2] for Line; they have [8200, 4].")
+    assert str(caught.value) == f"`observations` of {file} must have the shape [8200, 2] for Line, not [8200, 4]."
 
 
 def test_a_run_without_environment_steps_is_counted_in_updates(env, file, tmp_path):
@@ -172,3 +181,43 @@ def test_a_run_without_environment_steps_is_counted_in_updates(env, file, tmp_pa
     assert str(caught.value) == (
         "`env_steps` of train is 100, and Offline takes no environment steps: give `updates` of train instead."
     )
+
+
+def test_a_damaged_header_is_refused_and_a_pipe_is_not_waited_for(env, dataset, tmp_path):
+    path = tmp_path / "wrong.npz"
+    np.savez(path, **dataset)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"{'descr': '<f4'", b"{'descr': (----", 1))
+    pipe = tmp_path / "pipe.npz"
+    os.mkfifo(pipe)
+    for file in (path, pipe, tmp_path / "none.npz"):
+        with pytest.raises(ValueError, match="is no npz file of a dataset"):
+            Offline(str(file)).init(env, envs.ZeroPolicy(2), 1, jr.key(0))
+
+
+def test_the_tools_train_and_test_on_a_dataset(file, tmp_path):
+    """By updates: the run, its resume, its evaluation without the file, and what is published of it."""
+    maze = f"envs.PointMaze.maze = '{ROOM}'"
+    parts = ("env/point_maze.gin", "algo/gcbc.gin", "train_offline.gin")
+    small = (maze, f"Offline.file = '{file}'", "train.updates = 20", "train.eval_every = 10", "Trainer.batch_size = 16")
+    small += ("Trainer.updates_per_collect = 5", "Evaluator.episodes = 4", "nets.ResidualMLP.width = 8")
+    small += ("envs.PointMaze.episode_length = 30",)
+    files = [word for part in parts for word in ("--gin", str(ROOT / "configs" / part))]
+    run_dir = ("--run_dir", str(tmp_path / "run"))
+
+    def tool(*arguments: str, status: int = 0) -> str:
+        process = start(*arguments, XDG_STATE_HOME=str(tmp_path / "state"))
+        out, err = process.communicate()
+        assert process.returncode == status, out + err
+        return out + err
+
+    said = tool("launch.py", *files, *settings(*small), *run_dir)
+    assert "after 20 updates, 4 episodes" in said and "updates</small>" in (tmp_path / "run/report.html").read_text()
+    assert "is finished" in tool("launch.py", *files, *settings(*small), *run_dir)
+    by_steps = settings(*small, "train.updates = None", "train.env_steps = 100")
+    assert "the clock of crl.train is updates there" in tool("launch.py", *files, *by_steps, *run_dir, status=2)
+    elsewhere = file.rename(file.with_name("elsewhere.npz"))
+    said = tool("evaluate.py", *run_dir)
+    elsewhere.rename(file)
+    assert "after 20 updates, 4 episodes" in said and "nan" not in said
+    tool("publish.py", *run_dir, "--out", str(tmp_path / "published"))

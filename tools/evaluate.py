@@ -87,8 +87,8 @@ def _evaluate(configuration: Configuration, directory: Path, step: int, out: Pat
     usual = saved_agent.evaluator(configuration, trainer.env)
     evaluator = saved_agent.evaluator(configuration, trainer.env, FLAGS.episodes)
     origin = {"directory": str(directory), "command": provenance.command(argv), "devices": found}
-    origin["learned"] = results.learned(directory, step)
-    updates = configuration.value("crl.train.updates") is not None
+    updates = run_directory.by_updates(configuration)
+    origin["learned"] = results.learned(directory, step, updates)
     test = results.Test(evaluator, trainer.algorithm, networks, seed, step, origin, FLAGS.policy, updates)
     other = step if out is None and step != saved_agent.step(directory, None) else None
     episodes = evaluator.size if out is None and evaluator.size != usual.size else None

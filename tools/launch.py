@@ -1,4 +1,4 @@
-"""Trains an agent as gin files say, and goes on where a run was stopped when the same command is given again.
+"""Trains an agent as gin files say; the same command given again resumes a run that was stopped.
 
 python tools/launch.py --gin configs/quickstart.gin
 python tools/launch.py --gin configs/humanoid_1024.gin --set 'crl.train.seed = 3' --run_dir runs/h1024

@@ -24,7 +24,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Of evaluations: `final`, the mean of the last `LATE`; `area`, the mean height of the curve; the `curve` itself;
     updates and seconds at its end."""
     curve = {name: [line[name] for line in lines] for name in (*_KEPT, SCORE)}
-    steps, scores = np.array(curve["env_steps"], float), np.array(curve[SCORE], float)
+    steps, scores = np.array(curve[evaluation.clock(lines)], float), np.array(curve[SCORE], float)
     return {
         "final": float(scores[-LATE:].mean()),
         "area": evaluation.area(steps, scores),

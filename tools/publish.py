@@ -93,7 +93,7 @@ def _summary(folder: crl.Folder) -> dict[str, Any]:
     if len(records) < 2:
         raise UserError(f"--run_dir {folder.path} holds {len(records)} evaluations; a curve takes 2 at least.")
     tested = _tested(folder, pages.EVALUATION)
-    end = records[-1][evaluation.clock(records)]
+    end = records[-1]["updates" if tested.clock == "updates" else "env_steps"]
     if tested.step != end:
         raise UserError(
             f"{folder.path / pages.EVALUATION} is of step {tested.step}, the run ended at {end}: "

@@ -95,15 +95,14 @@ class Test:
             say(how)
 
 
-def learned(directory: Path, step: int) -> dict[str, Any] | None:
+def learned(directory: Path, step: int, updates: bool = False) -> dict[str, Any] | None:
     """How a run came to its agent of a step, where its metrics are still there.
 
     `final` and `area` of its learning curve up to there, as a study has them, and where it first `reached` half of
-    `final`, if that is above 0.
+    `final`, if that is above 0. `updates`: whether steps are updates.
     """
-    lines = learning_curve.evaluations(directory)
-    counted = evaluation.clock(lines)
-    lines = [line for line in lines if line[counted] <= step]
+    counted = "updates" if updates else "env_steps"
+    lines = [line for line in learning_curve.evaluations(directory) if line[counted] <= step]
     if not lines:
         return None
     found = learning_curve.summary(lines)
@@ -135,7 +134,8 @@ def _learned(learned: dict[str, Any]) -> str:
     line = f"while learning: {learned['final']:.1%} of the time at the goal (last {learning_curve.LATE} evaluations)"
     line += f", mean of the whole curve {learned['area']:.1%}"
     if at := learned["reached"]:
-        line += f"; half of the former after {at['env_steps']:,.0f} env steps, {at['updates']:,.0f} updates"
+        steps = f"{at['env_steps']:,.0f} env steps, " if at["env_steps"] else ""
+        line += f"; half of the former after {steps}{at['updates']:,.0f} updates"
         line += f", {at['seconds'] / 60:.1f} minutes"
     return line
 

@@ -125,7 +125,14 @@ def learning(configuration: Configuration) -> dict[str, str]:
         for key, binding in configuration.bindings.items():
             if key.selector == item.selector and _prefix(key, inside):
                 take(inside, str(key), binding.value)
+    if by_updates(configuration):  # snapshots are named by the clock: a run keeps the one it began with
+        reached["the clock of crl.train"] = "updates"
     return reached
+
+
+def by_updates(configuration: Configuration) -> bool:
+    """Whether a run is counted in updates instead of environment steps."""
+    return configuration.value("crl.train.updates") is not None
 
 
 def finished(directory: Path, configuration: Configuration) -> bool:

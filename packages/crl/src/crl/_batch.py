@@ -15,15 +15,16 @@ class Batch(eqx.Module):
     Attributes:
         obs: [batch, horizon + 1, obs]; row 0 is acted in, row i is the state i steps later.
         action: [batch, horizon, action], in [-1, 1]; action[i] leads from obs[i] to obs[i + 1].
-        valid: [batch, horizon]; whether step i happened and is stored.
+        valid: [batch, horizon]; whether step i happened and is stored. Step 0 did not where no episode of an
+            environment has two stored states.
         terminated: [batch, horizon]; whether obs[i + 1] ended the episode. A time limit does not: a value is
             bootstrapped through it.
         achieved: [batch, lookahead + 1, goal]; the goal achieved i steps later; beyond `left`, the last one.
         reached: [batch, lookahead + 1]; whether achieved[i] fulfils `goal` by the task's threshold: the sparse reward.
         goal: [batch, goal]; by the law of the critic's goals.
         actor_goal: [batch, goal]; by the law of the actor's goals, `None` where they are the critic's own draws.
-        goal_sequence: [batch, sequence, goal]; what was achieved at `offset`, `offset` + 1, ...; `goal` repeated where
-            that is not of this episode.
+        goal_sequence: [batch, sequence, goal]; what was achieved at `offset`, `offset` + 1, ..., the last one repeated
+            beyond the episode's end; where `offset` is -1, `goal` repeated.
         offset: [batch]; steps to the state that achieved `goal`: 0 for the current one, -1 for none of this episode.
         left: [batch]; steps the stored episode goes on after row 0: the time at which it is censored unless it `fell`.
         fell: [batch]; whether the stored episode ends by a termination; else by a time limit, or it still runs.

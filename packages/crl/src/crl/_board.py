@@ -14,7 +14,7 @@ from tensorboardX.summary import scalar
 
 
 class Board:
-    """Scalars by environment step, each line on the disk when `write` returns.
+    """Scalars by step of the run's clock, each record on the disk when `write` returns.
 
     Written in the caller's thread: tensorboardX's `SummaryWriter` hands events to a thread through a queue of ten, and
     when that thread has died, as it does of a clock that is set back by weeks, the caller waits at the full queue for
@@ -22,19 +22,19 @@ class Board:
     """
 
     def __init__(self, directory: Path):
-        """`directory`: where the files lie; made with the first line."""
+        """`directory`: where the files lie; made with the first record."""
         self._directory = directory.absolute()
         self._file: EventsWriter | None = None
         self._failed = False
 
-    def write(self, env_steps: int, metrics: Mapping[str, float]) -> None:
-        """One line of metrics; the first hides what an earlier process wrote of this step and later ones."""
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """One record of metrics; the first hides what an earlier process wrote of this step and later ones."""
         if self._failed:
             return
         try:
-            file = self._file or self._open(env_steps)
+            file = self._file or self._open(step)
             for name, value in metrics.items():
-                file.write_event(Event(step=env_steps, wall_time=time.time(), summary=scalar(name, value)))
+                file.write_event(Event(step=step, wall_time=time.time(), summary=scalar(name, value)))
             file.flush()
         except Exception as e:
             self._fail(e)
@@ -49,7 +49,7 @@ class Board:
         except Exception as e:
             self._fail(e)
 
-    def _open(self, env_steps: int) -> EventsWriter:
+    def _open(self, step: int) -> EventsWriter:
         if self._directory.is_symlink():
             raise NotADirectoryError("it is a link")
         self._directory.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ class Board:
         self._file = EventsWriter(str(self._directory / "events"), f".{secrets.token_hex(8)}")
         self._left_open = weakref.finalize(self, _close, self._file)  # of a run that nobody closes
         for begun in ({"file_version": "brain.Event:2"}, {"session_log": SessionLog(status=SessionLog.START)}):
-            self._file.write_event(Event(step=env_steps, wall_time=time.time(), **begun))
+            self._file.write_event(Event(step=step, wall_time=time.time(), **begun))
         return self._file
 
     def _fail(self, error: Exception) -> None:

@@ -35,11 +35,11 @@ class AbstractCallback(abc.ABC):
 
     @abc.abstractmethod
     def noticed(self, sentence: str) -> None:
-        """Called with what somebody should know: a resume, something lost, a tracker that failed."""
+        """Called with messages for the user: a resume, something lost, a tracker that failed."""
 
 
 class Printed(AbstractCallback):
-    """Prints what somebody should know, and no progress: the default."""
+    """Prints messages for the user, and no progress: the default."""
 
     def progressed(self, progress: Progress) -> None:
         del progress

@@ -31,7 +31,7 @@ class Plan:
         env_steps_per_update: environment steps taken for one gradient step.
         data_bytes: what batches are drawn from, with the environments that make it.
         agent_bytes: the state of the algorithm: networks, optimisers, targets.
-        update_bytes: what one update needs at its worst moment besides the state (from above).
+        update_bytes: peak memory of one update in addition to the state: an upper bound.
         snapshot_bytes: one agent snapshot on disk.
         snapshots: how many the run leaves.
         devices: that share the replay and the batch.

@@ -27,6 +27,7 @@ class Run:
         directory: where everything lies, absolute; made where it is missing.
         identity: 32 hexadecimal digits, drawn for a new run; its checkpoints carry them.
         metrics_file: the records, one JSON object a line.
+        clock: where the run was by its clock when the restored state was saved; `None` for a new run.
         logged: environment steps and updates of the last record in `metrics.jsonl`, or -1 and -1.
     """
 
@@ -48,6 +49,7 @@ class Run:
             self._folder.write_json(IDENTITY, {"identity": self.identity})
         for checkpoints in (self._resume, self._snapshots):
             checkpoints.remove_leftovers()
+        self.clock: int | None = None
         self.logged: tuple[int, int] = _NOTHING
         self._board = Board(self.directory / "tb")
         self._started = time.monotonic()
@@ -120,6 +122,7 @@ class Run:
         self._resume.set_aside(after=-1 if moment is None else moment)
         about = {} if moment is None else self._resume.record(moment)["about"]
         step, env_steps, updates = (about.get(name, -1) for name in ("clock", "env_steps", "updates"))
+        self.clock = None if moment is None else step
         lines = metrics_lines(self.metrics_file)
         kept = [(line, one) for line, one in lines if one["env_steps"] <= env_steps and one["updates"] <= updates]
         if self._folder.has(METRICS):

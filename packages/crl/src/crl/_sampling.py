@@ -89,8 +89,8 @@ def _share(
 
     Draws are stratified over environments: slot i of B serves the environments [i N / B, (i + 1) N / B) of N, so
     that a device that holds a share of the environments fills its own share of the batch alone and the batch
-    does not depend on how many devices there are. Within an environment, all steps from which another one follows are
-    equally likely: neither the newest nor the last one of an episode, whose action had no effect.
+    does not depend on how many devices hold the same environments. Within one, all steps from which another one
+    follows are equally likely: neither the newest nor the last one of an episode, whose action had no effect.
     """
     shards, (batch, envs) = spec.devices, (len(keys), left.shape[1])
 

@@ -15,7 +15,7 @@ class Started:
 
     Attributes:
         directory: of the run, absolute.
-        identity: 32 hexadecimal digits, the same whenever this run goes on.
+        identity: 32 hexadecimal digits, the same whenever this run is resumed.
         seed: of its draws.
         together: whether it is trained with other seeds; its lines then hold "seed".
         config: what the run was configured with, by name.
@@ -36,7 +36,7 @@ class AbstractTracker(abc.ABC):
 
     @abc.abstractmethod
     def started(self, run: Started) -> None:
-        """Called before the first line of a run, and again when the run goes on in another process."""
+        """Called before the first line of a run, and again when the run is resumed in another process."""
 
     @abc.abstractmethod
     def __call__(self, line: Line) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import equinox as eqx
 
 from ._callback import AbstractCallback, Callbacks, Printed
+from ._checkpoint import CheckpointError
 from ._compiled import CompiledSteps, fresh_state
 from ._numbers import Integer
 from ._open_files import refuse_too_few_files
@@ -58,13 +59,13 @@ def train(
         seed: of every draw of the run, where `seeds` is empty.
         checkpoint_minutes: between two saved states.
         call_seconds: how long one call of the learner may take about; signals and saves wait for its end. An
-            evaluation that a signal breaks off is done again by the run that goes on.
+            evaluation that a signal breaks off is done again when the run resumes.
         trackers: called with every line of metrics as well, which has a "seed" where there are `seeds`; see
             `AbstractTracker`. One that raises is told of and left out.
         seeds: trained side by side in one program, see `Seeds`, and all stopped by one that diverges.
         updates: gradient steps in all instead of `env_steps`, rounded up to whole training steps; the run is then
             counted, evaluated and its snapshots named by updates.
-        callbacks: are told where the run is and what somebody should know; by default, the latter is printed.
+        callbacks: get progress and messages for the user; by default, messages are printed.
         config: what the run was configured with, by name, for the trackers.
         run: where everything is written; of `seeds`, one for each.
 
@@ -138,6 +139,13 @@ def _start(trainer: Trainer, recorder: Recorder) -> tuple[TrainState, CompiledSt
         state = fresh_state(trainer, seeds, like)
     else:
         state = seeds.join(states)
+        step = recorder.clock.step(counts(state)[0])
+        for run in recorder.runs:
+            if run.clock != step:
+                raise CheckpointError(
+                    f"{run.directory} holds a run at step {run.clock} of its clock, which would be step {step} here: a "
+                    "run is counted in environment steps, or in updates, from beginning to end."
+                )
         env_steps, updates = recorder.counts(state)
         recorder.callbacks.noticed(f"Resumed at env step {env_steps:,} and update {updates:,}.")
     return to_devices(state, trainer.shardings(state, seeds.lead)), steps

@@ -62,7 +62,8 @@ class Evaluation:
         goals: the same by goal, where goals are few.
         task: what was acted in.
         interval: what the intervals are, in words.
-        step: env steps of the agent, where the file says so.
+        step: of the agent, where the file says so.
+        clock: what that counts, "env steps" or "updates".
     """
 
     metrics: Mapping[str, Spread] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Evaluation:
     task: TaskJSON = field(default_factory=TaskJSON)
     interval: str = ""
     step: int | None = None
+    clock: str = "env steps"
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], source: str) -> "Evaluation":
@@ -82,6 +84,7 @@ class Evaluation:
             whole.get("task") or {},
             whole.get("interval") or "",
             (whole.get("run") or {}).get("step"),
+            (whole.get("run") or {}).get("clock") or "env steps",
         )
 
 
@@ -94,6 +97,7 @@ class _MetaJSON(TypedDict, total=False):
 
 class _OriginJSON(TypedDict, total=False):
     step: Count | None
+    clock: Text | None
 
 
 class _EvaluationJSON(TypedDict):

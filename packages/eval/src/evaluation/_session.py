@@ -122,7 +122,7 @@ class Session:
             self.set_goal(goal)
 
     def set_goal(self, goal: Numbers) -> None:
-        """Commands a goal; whoever acts knows of it at the next step.
+        """Commands a goal; a policy that plans in chunks knows of it at its next chunk.
 
         Args:
             goal: as many numbers as the task's goals have.

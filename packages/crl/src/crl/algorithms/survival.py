@@ -180,7 +180,7 @@ class Survival(AbstractValueAlgorithm[State, Networks]):
     ) -> Float[Array, ""]:
         """Of reaching the goal first after `time` steps, or, without a `hit`, of not having reached it by then.
 
-        Bin k holds the times after edge k up to edge k + 1; of a censored time, the bins that had passed whole count.
+        Bin k holds the times after edge k up to edge k + 1; for a censored time, only bins that ended by then count.
 
         Args:
             logits: the first of having reached the goal at time 0, then of the hazard of every bin.

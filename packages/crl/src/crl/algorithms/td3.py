@@ -67,7 +67,7 @@ class NoisyTanhPolicy(AbstractPolicy[tuple[()]]):
 
 
 class TD3(AbstractValueAlgorithm[State, Networks]):
-    """Twin critics regress on n-step returns of the sparse reward; the actor climbs the first of them.
+    """Twin critics regress on n-step returns of the sparse reward; the actor maximises the first critic.
 
     Attributes:
         actor, critic: build a network, called as `(in_size, out_size, key=key)`; there are two critics.

@@ -51,7 +51,7 @@ class Online(AbstractData[OnlineState]):
         prefill_per_env: steps of each environment before the first update, rounded up to whole unrolls.
         replay_bits: of a number in the replay, 32 or 16; see `Replay`.
         warm_up: makes, from the size of an action, the policy that acts before the first update, such as
-            `envs.UniformPolicy`; `None` for the agent itself.
+            `envs.UniformPolicy`; `None` for the agent itself. The agent takes over amid episodes, with a fresh memory.
     """
 
     num_envs: int
@@ -183,7 +183,7 @@ class _WarmUp(AbstractPolicy[tuple[Any, Any]]):
         goal: Float[Array, " goal"],
         key: Key[Array, ""] | None,
     ) -> tuple[Float[Array, " action"], tuple[Any, Any]]:
-        """`filling` is the same for all environments, so only one of the two is computed, under `jax.vmap` too."""
+        """`filling` is the same for all environments of a seed, so one of the two is computed for a single seed."""
 
         def one(which: int) -> Callable[[], tuple[Float[Array, " action"], tuple[Any, Any]]]:
             def act() -> tuple[Float[Array, " action"], tuple[Any, Any]]:

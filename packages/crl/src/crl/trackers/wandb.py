@@ -9,7 +9,7 @@ from .._tracker import AbstractTracker, Line, Started
 class Wandb(AbstractTracker):
     """Sends every line of metrics to a Weights & Biases run; offline unless told, so nothing leaves the machine.
 
-    Each seed has a run of its own. A run that goes on after a stop goes on there as well, under the same id.
+    Each seed has a run of its own. A resumed run is resumed there as well, under the same id.
     """
 
     def __init__(self, project: str = "bathyal", name: str | None = None, mode: str = "offline"):
