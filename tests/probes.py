@@ -111,10 +111,10 @@ PROBES: dict[str, tuple[Probe, tuple[Answer, ...]]] = {
         Probe(asked=(50.0, 60.0), episode_length=3),
         (Answer((0.0, 1.0), 0.6, action=0.6), Answer((0.0, 1.0), -0.6, action=-0.6)),
     ),
-    # Half of all steps are the last one of their episode, and asked for are goals two steps away. A time limit is not
+    # Every third step is the last one of its episode, and asked for are goals two steps away. A time limit is not
     # death: what would have come next counts (that returns are bootstrapped there is tested by their formula, too).
     "time limit is not death": (
-        Probe(starts=2.0, episode_length=2),
+        Probe(starts=2.0, episode_length=3),
         (Answer((-1.0, 1.0), 1.0, action=1.0), Answer((1.0, 1.0), -1.0, action=-1.0)),
     ),
 }
