@@ -220,3 +220,16 @@ def test_a_run_is_evaluated_by_who_trained_it(mine: Path, monkeypatch, capsys):
         capsys.readouterr().err
         == f"error: {mine.parent} holds no agent yet: training leaves one at every evaluation.\n"
     )
+
+
+def test_a_modules_digest_is_of_its_packages_too(tmp_path, monkeypatch):
+    package = tmp_path / "mine"
+    package.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("__init__.py", "task.py"):
+        (package / name).write_text("x = 1\n", encoding="utf-8")
+    before = own.module_digest("mine.task")
+    (package / "__init__.py").write_text("x = 2\n", encoding="utf-8")
+    assert before is not None and own.module_digest("mine.task") not in (None, before)
+    (package / "__init__.py").write_text("x = 1\n", encoding="utf-8")
+    assert own.module_digest("mine.task") == before

@@ -48,23 +48,27 @@ def add(digests: Iterable[str]) -> None:
 
 
 def module_digest(name: str) -> str | None:
-    """The SHA-256 of a module's file, found without running anything; `None` where there is none.
+    """A SHA-256 of the files that importing a module runs, its packages' included; `None` where it has no file.
 
-    A module that is installed has the digest of its name: who can change that can run anything already.
+    They are found without running anything. A module that is installed has the digest of its name: who can change that
+    can run anything already.
     """
     path, spec, whole = None, None, ""
+    files: list[Path] = []
     for part in name.split("."):
         whole = f"{whole}.{part}" if whole else part
         spec = PathFinder.find_spec(whole, path)
         if spec is None:
             return _digest(name.encode()) if name.split(".")[0] in sys.builtin_module_names else None
         path = list(spec.submodule_search_locations or ())
+        if spec.origin is not None and os.path.isfile(spec.origin):
+            files.append(Path(spec.origin))
     if spec is None or spec.origin is None or not os.path.isfile(spec.origin):
         return None
     places = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
     if any(Path(spec.origin).is_relative_to(place) for place in places):
         return _digest(name.encode())
-    return _digest(Path(spec.origin).read_bytes())
+    return _digest("".join(_digest(file.read_bytes()) for file in files).encode())
 
 
 def _digest(content: bytes) -> str:
