@@ -68,6 +68,7 @@ class Stage:
         """Replaces what is at `name` by a link to it among the user's files; a file then holds the secret, too."""
         place, new = self.theirs / name, self.victim / f"moved_{name.replace('/', '_')}"
         if place.exists():
+            shutil.rmtree(new, ignore_errors=True)  # of the tool before
             place.rename(new)
         else:
             new.write_bytes(b"{}")

@@ -1,6 +1,7 @@
 """Rows: studies whose cells lead elsewhere, or that are no study at all."""
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ def _cells(change: Callable[[dict[str, Any]], object]) -> Callable[[Stage], None
 
 def _elsewhere(stage: Stage, name: str) -> None:
     """A cell that is a run of the user's own, beside the study."""
+    shutil.rmtree(stage.victim / "mine", ignore_errors=True)  # of the tool before
     (stage.theirs / CELL).rename(stage.victim / "mine")
     _cells(lambda cell: cell.update(name=name.replace("{victim}", str(stage.victim))))(stage)
 
