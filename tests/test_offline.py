@@ -1,9 +1,12 @@
 """A dataset from a file: read as it is, refused where it is not one, and learned from."""
 
 import io
+import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import equinox as eqx
 import jax
@@ -12,7 +15,9 @@ import jax.random as jr
 import numpy as np
 import optax
 import pytest
+import study_results
 from eval_line import Line
+from study_grid import Cell, Run
 from tool_runs import ROOT, settings, start
 
 import crl
@@ -220,4 +225,11 @@ def test_the_tools_train_and_test_on_a_dataset(file, tmp_path):
     said = tool("evaluate.py", *run_dir)
     elsewhere.rename(file)
     assert "after 20 updates, 4 episodes" in said and "nan" not in said
+    whole, cell = SimpleNamespace(value={"crl.train.updates": 20}.get), tmp_path / "study/one/seed0"
+    shutil.copytree(tmp_path / "run", cell)
+    of_study = [Run(Cell("one", {"width": "8"}, whole), 0, cell)]
+    study_results.write(study_results.collect(of_study, {}), tmp_path / "study")
+    tool("evaluate.py", "--study", str(tmp_path / "study"))
+    tested = json.loads((cell / "evaluation.json").read_text())["run"]
+    assert (tested["step"], tested["clock"]) == (20, "updates")
     tool("publish.py", *run_dir, "--out", str(tmp_path / "published"))

@@ -75,7 +75,8 @@ def _numbers(run: Path, episodes: int | None, origin: dict[str, Any], trusted: b
     trainer, networks, seed = saved_agent.load(configuration, run, step)
     usual = saved_agent.evaluator(configuration, trainer.env)
     evaluator = saved_agent.evaluator(configuration, trainer.env, episodes)
-    whole = results.Test(evaluator, trainer.algorithm, networks, seed, step, {"directory": str(run), **origin})
+    updates, origin = run_directory.by_updates(configuration), {"directory": str(run), **origin}
+    whole = results.Test(evaluator, trainer.algorithm, networks, seed, step, origin, updates=updates)
     name = results.file_name(pages.EVALUATION, episodes=None if evaluator.size == usual.size else evaluator.size)
     found = whole.numbers(run, name)
     if name == pages.EVALUATION and crl.Folder(run).has(run_directory.REPORT):
