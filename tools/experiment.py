@@ -70,7 +70,7 @@ class Experiment:
     @property
     def by_updates(self) -> bool:
         """Whether the run is counted in updates instead of environment steps."""
-        return self.arguments["updates"] is not None
+        return run_directory.by_updates(self.configuration)
 
     def step(self, state: crl.TrainState) -> int:
         """Where a state is by the run's clock: environment steps, or updates where the run is counted in those."""

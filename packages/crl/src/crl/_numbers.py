@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any, SupportsIndex
 
@@ -32,9 +32,21 @@ def integer(value: Any, name: str, least: int = 1, most: int | float = math.inf,
     return number
 
 
-def real(value: Any, name: str, accepted: str = "a number") -> float | int:
-    """`value` as a plain `int` or `float`; `ValueError` for anything else, bools too. Infinities and NaN pass."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+def real(
+    value: Any, name: str, accepted: str = "a number", holds: Callable[[float], bool] = lambda number: True
+) -> float | int:
+    """`value` as a plain `int` or `float`; infinities and NaN pass where `holds` lets them.
+
+    Args:
+        value: a number of any library; no bool.
+        name: what the user calls it, "`discount` of TD3".
+        accepted: what is accepted, in words.
+        holds: whether a number is.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not holds(value):
         raise ValueError(f"{name} must be {accepted}; got {value!r}.")
     return value if isinstance(value, int) else float(value)
 

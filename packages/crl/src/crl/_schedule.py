@@ -44,9 +44,7 @@ def check_schedule(
     whole["seed"] = integer(seed, "`seed` of train", 0, _LARGEST, "an integer from 0 to 2^31 - 1")
     spans = {}
     for name, value in (("checkpoint_minutes", checkpoint_minutes), ("call_seconds", call_seconds)):
-        spans[name] = real(value, f"`{name}` of train", "a number above 0")
-        if not 0 < spans[name] < math.inf:
-            raise ValueError(f"`{name}` of train must be a number above 0; got {value!r}.")
+        spans[name] = real(value, f"`{name}` of train", "a number above 0", lambda x: 0 < x < math.inf)
     if not isinstance(seeds, tuple | list):
         raise ValueError(f"`seeds` of train must be different integers, such as (0, 1, 2); got {seeds!r}.")
     accepted = "integers from 0 to 2^31 - 1"

@@ -98,6 +98,7 @@ def train(
         saved_at, speed = time.monotonic(), Speed(*recorder.counts(state))
         while True:
             collects, made = counts(state)
+            moment = timer.env_steps(collects), made
             step, due = timer.step(collects), trainer.updates_due(collects) - made
             if due > 0:
                 recorder.show("train" if compiled else "compile", step)
@@ -108,10 +109,10 @@ def train(
                 if compiled:  # else it is the compilation that took so long
                     chunk = max(1, int(done * schedule.call_seconds / (time.monotonic() - began)))
                 compiled = True
-            elif recorder.logged < recorder.counts(state) and timer.record_due(collects):
+            elif recorder.logged < moment and timer.record_due(collects):
                 with suppress(BrokenOff):
-                    recorder.log(state, speed.until(*recorder.counts(state)))
-                    speed = Speed(*recorder.counts(state))
+                    recorder.log(state, speed.until(*moment))
+                    speed = Speed(*moment)
             elif collects >= timer.collects:
                 recorder.save(state, wait=True)
                 return chosen.split(state)

@@ -86,18 +86,16 @@ class Trainer(eqx.Module):
         updates_per_collect: Integer = 800,
         devices: Integer = 1,
     ):
-        kinds = {"env": AbstractEnv, "algorithm": AbstractAlgorithm, "data": AbstractData, "goals": AbstractGoalLaw}
-        examples = {
-            "env": "an environment (in gin: @envs.PointMaze())",
-            "algorithm": "an algorithm (in gin: @contrastive.ContrastiveRL())",
-            "data": "a source of data (in gin: @online.Online())",
-            "goals": "a law of goals (in gin: @geometric.Geometric())",
-        }
-        for name, value in (("env", env), ("algorithm", algorithm), ("data", data), ("goals", goals)):
-            if not isinstance(value, kinds[name]):
-                raise ValueError(f"`{name}` of Trainer must be {examples[name]}; got {value!r}.")
-        if actor_goals is not None and not isinstance(actor_goals, AbstractGoalLaw):
-            raise ValueError(f"`actor_goals` of Trainer must be {examples['goals']} or None; got {actor_goals!r}.")
+        law = "a law of goals (in gin: @geometric.Geometric())"
+        for name, value, kind, accepted in (
+            ("env", env, AbstractEnv, "an environment (in gin: @envs.PointMaze())"),
+            ("algorithm", algorithm, AbstractAlgorithm, "an algorithm (in gin: @contrastive.ContrastiveRL())"),
+            ("data", data, AbstractData, "a source of data (in gin: @online.Online())"),
+            ("goals", goals, AbstractGoalLaw, law),
+            ("actor_goals", actor_goals, AbstractGoalLaw | None, f"{law} or None"),
+        ):
+            if not isinstance(value, kind):
+                raise ValueError(f"`{name}` of Trainer must be {accepted}; got {value!r}.")
         sizes = {"batch_size": batch_size, "updates_per_collect": updates_per_collect, "devices": devices}
         sizes = {name: integer(value, f"`{name}` of Trainer") for name, value in sizes.items()}
         batch_size, updates_per_collect, devices = sizes.values()

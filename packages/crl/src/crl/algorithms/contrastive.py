@@ -16,13 +16,12 @@ from envs import AbstractEnv
 from .._actor import TanhGaussian, TanhGaussianPolicy
 from .._algorithm import AbstractValueAlgorithm, Metrics
 from .._batch import Batch
+from .._max_entropy import Optimizers, State, alpha_gradient
+from .._network import Network
 from .._numbers import Integer, integer, real
-from .._optimizer import apply_optimizer, optimizer_or_adam
+from .._optimizer import optimizer_or_adam
 from ..energies.l2 import l2
 from ..losses.infonce import infonce
-
-Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
-
 
 _COMPUTE = {"float32": lambda network: network, "bfloat16": nets.in_bfloat16}
 
@@ -57,13 +56,6 @@ class Networks(eqx.Module):
     actor: Network
     critic: Critic
     log_alpha: Float[Array, ""]
-
-
-class State(eqx.Module):
-    """Networks and the states of their optimisers: of actor, critic and alpha."""
-
-    networks: Networks
-    optimizers: tuple[optax.OptState, optax.OptState, optax.OptState]
 
 
 class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
@@ -117,9 +109,7 @@ class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
                 raise ValueError(f"`{name}` of ContrastiveRL must be callable (in gin: @name); got {value!r}.")
         embedding = integer(embedding, "`embedding` of ContrastiveRL")
         entropy = real(target_entropy_per_action, "`target_entropy_per_action` of ContrastiveRL")
-        share = real(random_goals, "`random_goals` of ContrastiveRL", "a number from 0 to 1")
-        if not 0 <= share <= 1:
-            raise ValueError(f"`random_goals` of ContrastiveRL must be a number from 0 to 1; got {random_goals!r}.")
+        share = real(random_goals, "`random_goals` of ContrastiveRL", "a number from 0 to 1", lambda x: 0 <= x <= 1)
         if compute not in _COMPUTE:
             raise ValueError(f"`compute` of ContrastiveRL must be one of {', '.join(_COMPUTE)}; got {compute!r}.")
         self.actor, self.critic, self.compute = actor, critic, compute
@@ -144,13 +134,11 @@ class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
     def start(self, networks: Networks, key: Key[Array, ""]) -> State:
         """Fresh optimisers."""
         del key
-        params = eqx.filter(networks, eqx.is_array)
-        optimizers = (
-            self.actor_optimizer.init(params.actor),
-            self.critic_optimizer.init(params.critic),
-            self.alpha_optimizer.init(params.log_alpha),
-        )
-        return State(networks, optimizers)
+        return self._optimizers.start(networks)
+
+    @property
+    def _optimizers(self) -> Optimizers:
+        return Optimizers(self.actor_optimizer, self.critic_optimizer, self.alpha_optimizer)
 
     def networks(self, state: State) -> Networks:
         return state.networks
@@ -171,18 +159,15 @@ class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
         """Actor and alpha by the old critic, and the critic, on the same batch."""
         networks = state.networks
         grads, metrics = self.gradients(networks, batch, key)
-        actor_state, critic_state, alpha_state = state.optimizers
-        actor, actor_state = apply_optimizer(self.actor_optimizer, grads.actor, actor_state, networks.actor)
-        critic, critic_state = apply_optimizer(self.critic_optimizer, grads.critic, critic_state, networks.critic)
-        log_alpha, alpha_state = apply_optimizer(self.alpha_optimizer, grads.log_alpha, alpha_state, networks.log_alpha)
+        state = self._optimizers.apply(grads, state)
         metrics |= {
             "train/alpha": jnp.exp(networks.log_alpha),
             "train/grad_norm_actor": optax.tree.norm(grads.actor),
             "train/grad_norm_critic": optax.tree.norm(grads.critic),
-            "train/param_norm_actor": optax.tree.norm(eqx.filter(actor, eqx.is_array)),
-            "train/param_norm_critic": optax.tree.norm(eqx.filter(critic, eqx.is_array)),
+            "train/param_norm_actor": optax.tree.norm(eqx.filter(state.networks.actor, eqx.is_array)),
+            "train/param_norm_critic": optax.tree.norm(eqx.filter(state.networks.critic, eqx.is_array)),
         }
-        return State(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), metrics
+        return state, metrics
 
     def gradients(self, networks: Networks, batch: Batch, key: Key[Array, ""]) -> tuple[Networks, Metrics]:
         """Of the three losses by what each of them trains, and scalars named `train/...`.
@@ -201,9 +186,7 @@ class ContrastiveRL(AbstractValueAlgorithm[State, Networks]):
             networks.actor, networks, self._asked(goals), batch, key
         )
         target = self.target_entropy_per_action * batch.action.shape[-1]
-        alpha_loss, alpha_grads = jax.value_and_grad(lambda log_alpha: jnp.exp(log_alpha) * (entropy - target))(
-            networks.log_alpha
-        )
+        alpha_loss, alpha_grads = alpha_gradient(networks.log_alpha, entropy, target)
 
         return Networks(actor_grads, critic_grads, alpha_grads), metrics | actor_metrics | {
             "train/alpha_loss": alpha_loss

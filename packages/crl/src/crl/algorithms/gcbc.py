@@ -18,9 +18,8 @@ from envs import AbstractEnv
 from .._actor import TanhGaussian, TanhGaussianPolicy
 from .._algorithm import AbstractAlgorithm, Mean, Metrics
 from .._batch import Batch
+from .._network import Network, check_builders
 from .._optimizer import apply_optimizer, optimizer_or_adam
-
-Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
 
 
 class State(eqx.Module):
@@ -46,8 +45,7 @@ class GCBC(AbstractAlgorithm[State, Network]):
 
     def __init__(self, actor: Callable[..., Network], actor_optimizer: optax.GradientTransformation | None = None):
         """Raises `ValueError` for arguments of another kind."""
-        if not callable(actor):
-            raise ValueError(f"`actor` of GCBC must build a network (in gin: @nets.ResidualMLP); got {actor!r}.")
+        check_builders("GCBC", actor=actor)
         self.actor = actor
         self.actor_optimizer = optimizer_or_adam("`actor_optimizer` of GCBC", actor_optimizer)
 

@@ -21,10 +21,10 @@ from .._actor import TanhGaussian, TanhGaussianPolicy
 from .._algorithm import AbstractValueAlgorithm, Metrics
 from .._batch import Batch
 from .._hitting import first_hit
+from .._max_entropy import Optimizers, State, alpha_gradient
+from .._network import Network, check_builders
 from .._numbers import Integer, integer, real
-from .._optimizer import apply_optimizer, optimizer_or_adam
-
-Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
+from .._optimizer import optimizer_or_adam
 
 
 class Networks(eqx.Module):
@@ -39,13 +39,6 @@ class Networks(eqx.Module):
     actor: Network
     critic: Network
     log_alpha: Float[Array, ""]
-
-
-class State(eqx.Module):
-    """Networks and the states of their optimisers: of actor, critic and alpha."""
-
-    networks: Networks
-    optimizers: tuple[optax.OptState, optax.OptState, optax.OptState]
 
 
 class Survival(AbstractValueAlgorithm[State, Networks]):
@@ -85,15 +78,10 @@ class Survival(AbstractValueAlgorithm[State, Networks]):
         alpha_optimizer: optax.GradientTransformation | None = None,
     ):
         """Raises `ValueError` for arguments that make no sense."""
-        for name, value in (("actor", actor), ("critic", critic)):
-            if not callable(value):
-                raise ValueError(
-                    f"`{name}` of Survival must build a network (in gin: @nets.ResidualMLP); got {value!r}."
-                )
+        check_builders("Survival", actor=actor, critic=critic)
         accepted = "a number above 0 and below 1"
-        if not 0 < real(discount, "`discount` of Survival", accepted) < 1:
-            raise ValueError(f"`discount` of Survival must be {accepted}; got {discount!r}.")
-        self.actor, self.critic, self.discount = actor, critic, float(discount)
+        self.actor, self.critic = actor, critic
+        self.discount = float(real(discount, "`discount` of Survival", accepted, lambda x: 0 < x < 1))
         self.lookahead = integer(lookahead, "`lookahead` of Survival")
         self.edges = _edges(self.lookahead, integer(bins, "`bins` of Survival"))
         self.target_entropy_per_action = real(target_entropy_per_action, "`target_entropy_per_action` of Survival")
@@ -114,13 +102,11 @@ class Survival(AbstractValueAlgorithm[State, Networks]):
     def start(self, networks: Networks, key: Key[Array, ""]) -> State:
         """Fresh optimisers."""
         del key
-        params = eqx.filter(networks, eqx.is_array)
-        optimizers = (
-            self.actor_optimizer.init(params.actor),
-            self.critic_optimizer.init(params.critic),
-            self.alpha_optimizer.init(params.log_alpha),
-        )
-        return State(networks, optimizers)
+        return self._optimizers.start(networks)
+
+    @property
+    def _optimizers(self) -> Optimizers:
+        return Optimizers(self.actor_optimizer, self.critic_optimizer, self.alpha_optimizer)
 
     def networks(self, state: State) -> Networks:
         return state.networks
@@ -138,7 +124,7 @@ class Survival(AbstractValueAlgorithm[State, Networks]):
 
     def update(self, state: State, batch: Batch, key: Key[Array, ""]) -> tuple[State, Metrics]:
         """One step of the critic, and of actor and alpha by the old critic, on the same batch."""
-        networks, (actor_state, critic_state, alpha_state) = state.networks, state.optimizers
+        networks = state.networks
         obs, action = batch.obs[:, 0], batch.action[:, 0]
         time, hit = first_hit(batch)
 
@@ -158,13 +144,8 @@ class Survival(AbstractValueAlgorithm[State, Networks]):
         loss, critic_grads = eqx.filter_value_and_grad(critic_loss)(networks.critic)
         (loss_of_actor, entropy), actor_grads = eqx.filter_value_and_grad(actor_loss, has_aux=True)(networks.actor)
         target = self.target_entropy_per_action * action.shape[-1]
-        alpha_loss, alpha_grads = jax.value_and_grad(lambda log_alpha: jnp.exp(log_alpha) * (entropy - target))(
-            networks.log_alpha
-        )
-        actor, actor_state = apply_optimizer(self.actor_optimizer, actor_grads, actor_state, networks.actor)
-        critic, critic_state = apply_optimizer(self.critic_optimizer, critic_grads, critic_state, networks.critic)
-        log_alpha, alpha_state = apply_optimizer(self.alpha_optimizer, alpha_grads, alpha_state, networks.log_alpha)
-        return State(Networks(actor, critic, log_alpha), (actor_state, critic_state, alpha_state)), {
+        alpha_loss, alpha_grads = alpha_gradient(networks.log_alpha, entropy, target)
+        return self._optimizers.apply(Networks(actor_grads, critic_grads, alpha_grads), state), {
             "train/critic_loss": loss,
             "train/actor_loss": loss_of_actor,
             "train/alpha_loss": alpha_loss,

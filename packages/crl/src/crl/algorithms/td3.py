@@ -6,6 +6,7 @@ threshold of the goal and 0 elsewhere; an episode goes on after its goal is reac
 through.
 """
 
+import math
 from collections.abc import Callable
 
 import equinox as eqx
@@ -20,11 +21,10 @@ from envs import AbstractEnv, AbstractPolicy
 
 from .._algorithm import AbstractValueAlgorithm, Mean, Metrics
 from .._batch import Batch
+from .._network import Network, check_builders
 from .._numbers import Integer, integer, real
 from .._optimizer import apply_optimizer, optimizer_or_adam
 from .._polyak import polyak
-
-Network = Callable[[Float[Array, " input"]], Float[Array, " output"]]
 
 
 class Networks(eqx.Module):
@@ -110,22 +110,20 @@ class TD3(AbstractValueAlgorithm[State, Networks]):
         critic_optimizer: optax.GradientTransformation | None = None,
     ):
         """Raises `ValueError` for arguments that make no sense."""
-        for name, value in (("actor", actor), ("critic", critic)):
-            if not callable(value):
-                raise ValueError(f"`{name}` of TD3 must build a network (in gin: @nets.ResidualMLP); got {value!r}.")
-        numbers = {
-            "discount": (discount, 0, 1, "a number above 0 and below 1"),
-            "tau": (tau, 0, 1.0000001, "a number above 0 and at most 1"),
-            "exploration_noise": (exploration_noise, -1e-30, float("inf"), "a number of at least 0"),
-            "smoothing_noise": (smoothing_noise, -1e-30, float("inf"), "a number of at least 0"),
-            "smoothing_clip": (smoothing_clip, -1e-30, float("inf"), "a number of at least 0"),
-        }
-        for name, (value, low, high, accepted) in numbers.items():
-            if not low < real(value, f"`{name}` of TD3", accepted) < high:
-                raise ValueError(f"`{name}` of TD3 must be {accepted}; got {value!r}.")
-        self.actor, self.critic, self.discount, self.tau = actor, critic, float(discount), float(tau)
-        self.exploration_noise, self.smoothing_noise = float(exploration_noise), float(smoothing_noise)
-        self.smoothing_clip = float(smoothing_clip)
+        check_builders("TD3", actor=actor, critic=critic)
+
+        def number(value: float, name: str, accepted: str, holds: Callable[[float], bool]) -> float:
+            return float(real(value, f"`{name}` of TD3", accepted, holds))
+
+        def scale(value: float, name: str) -> float:
+            return number(value, name, "a number of at least 0", lambda x: 0 <= x < math.inf)
+
+        self.actor, self.critic = actor, critic
+        self.discount = number(discount, "discount", "a number above 0 and below 1", lambda x: 0 < x < 1)
+        self.tau = number(tau, "tau", "a number above 0 and at most 1", lambda x: 0 < x <= 1)
+        self.exploration_noise = scale(exploration_noise, "exploration_noise")
+        self.smoothing_noise = scale(smoothing_noise, "smoothing_noise")
+        self.smoothing_clip = scale(smoothing_clip, "smoothing_clip")
         self.steps, self.delay = integer(steps, "`steps` of TD3"), integer(delay, "`delay` of TD3")
         self.actor_optimizer = optimizer_or_adam("`actor_optimizer` of TD3", actor_optimizer)
         self.critic_optimizer = optimizer_or_adam("`critic_optimizer` of TD3", critic_optimizer)

@@ -22,10 +22,7 @@ class Geometric(AbstractGoalLaw):
     def __init__(self, discount: float = 0.99):
         """`discount` lies strictly between 0 and 1; else `ValueError`."""
         accepted = "a float strictly between 0 and 1"
-        plain = real(discount, "`discount` of Geometric", accepted)
-        if not 0.0 < plain < 1.0:
-            raise ValueError(f"`discount` of Geometric must be {accepted}; got {discount!r}.")
-        self.discount = plain
+        self.discount = real(discount, "`discount` of Geometric", accepted, lambda x: 0 < x < 1)
 
     @property
     def outside(self) -> frozenset[int]:
